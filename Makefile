@@ -1,0 +1,45 @@
+# Every target makes the virtual environment when it is missing or when the dependencies have changed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PACKAGES := schemas runtime producer consumer sandbox
+CHECKED := $(PACKAGES) plugins tests benchmarks
+
+.PHONY: demo test lint format bench clean constraints
+
+demo: $(STAMP)  ## The main job on embedded defaults: site, broker, producer, two teams' consumers. Ctrl-C ends it.
+	@$(BIN)/shotgun-sandbox demo $(ARGS)
+
+test: $(STAMP)  ## All tests, on a real Apache Kafka that the suite starts itself.
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)  ## Format, style, types and the import table.
+	@$(BIN)/ruff format --check $(CHECKED)
+	@$(BIN)/ruff check $(CHECKED)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP)
+	@$(BIN)/ruff format $(CHECKED)
+	@$(BIN)/ruff check --fix $(CHECKED)
+
+bench: $(STAMP)  ## Every comparison in benchmarks/, each as a ratio to a raw loop of the same run.
+	@set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+constraints: $(STAMP)  ## Pin every dependency anew for all supported Python versions.
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.10 \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade --quiet --output-file constraints.txt
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12") if sys.version_info < (3, 10) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the dependencies into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable ".[sandbox]"
+	@touch $@
