@@ -1,0 +1,1 @@
+"""The contract on the wire: events, headers, topics, control records and the checkpoint."""

@@ -1,0 +1,88 @@
+"""The producer's memory, as it stands in the checkpoint topic."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from .framing import DecodeError, Schema, frame_fingerprint
+from .hole_ranges import Hole, decode_holes, encode_holes
+
+__all__ = [
+    "CHECKPOINT_KEY",
+    "FORMAT",
+    "SCHEMA",
+    "Checkpoint",
+    "Hole",
+    "decode_checkpoint",
+    "encode_checkpoint",
+]
+
+CHECKPOINT_KEY = b"checkpoint"
+FORMAT = 1
+SCHEMA = Schema.load("checkpoint.avsc")
+_CRC_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """All that a producer must know to go on. The fields are documented in `checkpoint.avsc`."""
+
+    installation: str
+    site: str
+    topic: str
+    topic_id: str
+    partitions: int
+    head: int
+    holes: tuple[Hole, ...]
+    start_head: int
+    initial_holes: tuple[tuple[int, int], ...]
+    end_offsets: tuple[int, ...]
+    written_at: float
+
+    def at(self, written_at: float) -> Checkpoint:
+        """The same, written at another time (seconds since 1970)."""
+        return replace(self, written_at=written_at)
+
+
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
+    """The value of the checkpoint's record. Raises ValueError when holes overlap or are out of order."""
+    record: dict[str, Any] = {
+        **{
+            name: value
+            for name, value in asdict(checkpoint).items()
+            if name not in ("holes", "initial_holes")
+        },
+        "format": FORMAT,
+        "holes": encode_holes(checkpoint.holes),
+        "initial_holes": encode_holes([Hole(first, last) for first, last in checkpoint.initial_holes]),
+        "end_offsets": list(checkpoint.end_offsets),
+    }
+    framed = SCHEMA.write(record)
+    return framed + zlib.crc32(framed).to_bytes(_CRC_BYTES, "big")
+
+
+def decode_checkpoint(data: bytes) -> Checkpoint:
+    """What `encode_checkpoint` was given. Raises DecodeError when `data` is damaged or from a newer version."""
+    framed, crc = data[:-_CRC_BYTES], data[-_CRC_BYTES:]
+    found = frame_fingerprint(framed)
+    if found != SCHEMA.fingerprint:
+        raise DecodeError(
+            f"the checkpoint was written with schema {found}, this version knows {SCHEMA.fingerprint}; "
+            "run the version that wrote it, or a newer one"
+        )
+    if zlib.crc32(framed).to_bytes(_CRC_BYTES, "big") != crc:
+        raise DecodeError(f"the checkpoint of {len(data)} bytes is damaged: its CRC-32 does not match")
+    record = SCHEMA.read(framed)
+    if record.pop("format") != FORMAT:
+        raise DecodeError(f"the checkpoint's format is newer than {FORMAT}; run the version that wrote it")
+    try:
+        record["holes"] = decode_holes(record["holes"])
+        record["initial_holes"] = tuple(
+            (hole.first, hole.last) for hole in decode_holes(record["initial_holes"])
+        )
+    except ValueError as error:
+        raise DecodeError(f"the checkpoint is damaged: {error}") from error
+    record["end_offsets"] = tuple(record["end_offsets"])
+    return Checkpoint(**record)

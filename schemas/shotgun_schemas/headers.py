@@ -1,0 +1,65 @@
+"""Record headers of the event topic: what a consumer can filter on without decoding the value.
+
+Values are UTF-8 text. A null field is an absent header.
+
+| header | value |
+|---|---|
+| `event_type`, `attribute_name` | the event's own fields |
+| `entity` | what the event is about, `Type:id`; always there (see `event.subject`) |
+| `project` | the project's id, decimal |
+| `site` | the site's URL |
+| `late` | seconds for which the event's id was a hole, only above ten |
+| `backfill` | the job that published an event older than the stream's start |
+| `schema` | fingerprint of the value's schema, 16 hexadecimal digits |
+| `meta_bytes` | size of the value that was too large; the fields named in `absent` were left out |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .event import Event, subject
+
+EVENT_TYPE = "event_type"
+ATTRIBUTE_NAME = "attribute_name"
+ENTITY = "entity"
+PROJECT = "project"
+SITE = "site"
+LATE = "late"
+BACKFILL = "backfill"
+SCHEMA = "schema"
+META_BYTES = "meta_bytes"
+
+LATE_FROM_SECONDS = 10.0
+"""Most events fill some hole, because sites draw ids in blocks; only from this age on is it news."""
+
+
+def event_headers(
+    event: Event, *, site: str, schema: str, late_seconds: float | None = None
+) -> list[tuple[str, bytes]]:
+    """The headers of one event. `late_seconds` is the age of the hole that it fills, None when it fills none.
+
+    Raises ValueError when the row has no integer id.
+    """
+    headers = [(ENTITY, _encode(subject(event))), (SITE, site.encode()), (SCHEMA, schema.encode())]
+    for name, value in ((EVENT_TYPE, event.event_type), (ATTRIBUTE_NAME, event.attribute_name)):
+        if isinstance(value, str):
+            headers.append((name, _encode(value)))
+    project = event.project
+    if isinstance(project, Mapping) and type(project.get("id")) is int:
+        headers.append((PROJECT, str(project["id"]).encode()))
+    if late_seconds is not None and late_seconds > LATE_FROM_SECONDS:
+        headers.append((LATE, str(round(late_seconds)).encode()))
+    return headers
+
+
+def _encode(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
+
+
+def decode(value: bytes) -> str:
+    """Text of a header. What is not UTF-8 is replaced, never refused: a header only helps to filter."""
+    try:
+        return value.decode(errors="surrogatepass")
+    except UnicodeDecodeError:
+        return value.decode(errors="replace")
