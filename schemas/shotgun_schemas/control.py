@@ -4,7 +4,7 @@
 |---|---|---|
 | `schema/<fingerprint>` | a writer's schema, so that older readers can resolve it | `schema`: the Avro schema as text |
 | `backfill/<job>` | a job for the active producer | set by the job |
-| `group/<group>` | the witness of a position, refreshed each minute | `topic_id`, `partitions`, `event_id`, `event_at` |
+| `group/<group>` | witness of a position, refreshed each minute | `topic_id`, `partitions`, `event_id`, `event_at` |
 | `hold/<group>` | members drain and leave the group until it is lifted | |
 | `pause/<group>` | an operator's pause | |
 | `skip/<group>/<partition>/<offset>` | the event is passed over | |
