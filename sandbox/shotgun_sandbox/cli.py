@@ -1,0 +1,49 @@
+"""The command `shotgun-sandbox`."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from shotgun_runtime.errors import StreamError
+
+_COMMANDS = ("broker", "demo", "site")
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is asked for: `site` needs nothing of what `broker` needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
+        """The names of all commands."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name, imported now; None when there is none."""
+        if cmd_name not in _COMMANDS:
+            return None
+        try:
+            module = importlib.import_module(f"{__package__}.{cmd_name}.command")
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith(f"{__package__}.{cmd_name}"):
+                return None
+            raise
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a failure that its user can mend is one line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except StreamError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("shotgun-stream"), prog_name="shotgun-sandbox")
+def main() -> None:
+    """A Shotgun site, an Apache Kafka and a demo on this machine, to try things out and to test against."""
