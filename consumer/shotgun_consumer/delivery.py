@@ -1,0 +1,54 @@
+"""An event on its way from Kafka to the callbacks, and what became of it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shotgun_schemas import headers
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One record of the event topic as it was read. `epoch` names the assignment that it was read in."""
+
+    partition: int
+    offset: int
+    epoch: int
+    value: bytes | None
+    headers: Mapping[str, bytes]
+    timestamp: float
+    """Seconds since 1970: when the event was created, or reached the broker; 0.0 when unknown."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds in memory, roughly."""
+        return len(self.value or b"") + 500
+
+    def text(self, header: str) -> str | None:
+        """A header as text; None when the record has none of that name."""
+        value = self.headers.get(header)
+        return None if value is None else headers.decode(value)
+
+
+class Outcome(enum.Enum):
+    """How an event ends for one group. Every event ends as exactly one of these."""
+
+    FILTERED = "filtered"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    DEAD_LETTERED = "dead_lettered"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a worker says of an event. `outcome` None: it is unfinished, and its lane stops; `reason` says why.
+
+    `withheld` are the events behind it in the same lane that the worker had been handed and has not started.
+    """
+
+    delivery: Delivery
+    outcome: Outcome | None
+    reason: str = ""
+    withheld: Sequence[Delivery] = ()

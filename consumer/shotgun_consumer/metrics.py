@@ -1,0 +1,179 @@
+"""Every metric of the consumer, in one list.
+
+Counters count what this process did. An event that is repeated after a restart counts again, in another process's
+counters: sums over restarts may exceed the number of events, never fall short of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+Kind = Literal["counter", "gauge", "histogram"]
+M = TypeVar("M", Counter, Gauge, Histogram)
+
+_GROUP = ("group", "plugin")
+_CALLBACK = (*_GROUP, "callback")
+CALLBACK_BUCKETS = (0.001, 0.01, 0.05, 0.2, 1.0, 5.0, 30.0, 120.0, 600.0)
+COMMIT_BUCKETS = (0.002, 0.01, 0.05, 0.2, 1.0, 5.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One metric: seconds where the name says so, else a count."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...]
+    buckets: tuple[float, ...] = ()
+
+
+DEFINITIONS: tuple[Definition, ...] = (
+    Definition("shotgun_consumer_events_delivered_total", "counter", "Events read from the stream.", _GROUP),
+    Definition(
+        "shotgun_consumer_events_total",
+        "counter",
+        "Events that ended, by outcome: filtered, succeeded, dead_lettered or skipped.",
+        (*_GROUP, "outcome"),
+    ),
+    Definition(
+        "shotgun_consumer_callback_failures_total", "counter", "Calls of a callback that raised.", _CALLBACK
+    ),
+    Definition(
+        "shotgun_consumer_callback_duration_seconds",
+        "histogram",
+        "Duration of the calls of a callback.",
+        _CALLBACK,
+        CALLBACK_BUCKETS,
+    ),
+    Definition(
+        "shotgun_consumer_lag_seconds",
+        "gauge",
+        "Age of the oldest event that has not ended; 0 when none.",
+        _GROUP,
+    ),
+    Definition(
+        "shotgun_consumer_lag_offsets",
+        "gauge",
+        "Offsets between the watermark and the end of the log: an upper bound, transaction markers count.",
+        _GROUP,
+    ),
+    Definition("shotgun_consumer_unfinished_events", "gauge", "Events read that have not ended.", _GROUP),
+    Definition(
+        "shotgun_consumer_oldest_unfinished_seconds",
+        "gauge",
+        "How long the event that runs now has been running; 0 when none runs.",
+        _GROUP,
+    ),
+    Definition("shotgun_consumer_paused", "gauge", "Partitions that stay at an event that failed.", _GROUP),
+    Definition(
+        "shotgun_consumer_waiting_for_decision",
+        "gauge",
+        "1 while the group holds until somebody decides where it goes on.",
+        _GROUP,
+    ),
+    Definition(
+        "shotgun_consumer_commits_total",
+        "counter",
+        "Commits by outcome: acknowledged or failed.",
+        (*_GROUP, "outcome"),
+    ),
+    Definition(
+        "shotgun_consumer_commit_duration_seconds",
+        "histogram",
+        "Time until a commit was answered.",
+        _GROUP,
+        COMMIT_BUCKETS,
+    ),
+    Definition(
+        "shotgun_consumer_plugin_loaded", "gauge", "1 when the plugin was loaded, else 0.", ("plugin",)
+    ),
+    Definition(
+        "shotgun_consumer_assigned_partitions", "gauge", "Partitions assigned to this process.", _GROUP
+    ),
+    Definition("shotgun_consumer_rebalances_total", "counter", "Changes of the assignment.", _GROUP),
+    Definition(
+        "shotgun_consumer_build_info",
+        "gauge",
+        "Always 1; the labels tell the version.",
+        ("version", "python"),
+    ),
+)
+
+_CLASSES = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
+
+
+class Metrics:
+    """The metrics of one process, in a registry of its own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._metrics: dict[str, Counter | Gauge | Histogram] = {}
+        for definition in DEFINITIONS:
+            options = {"buckets": definition.buckets} if definition.buckets else {}
+            self._metrics[definition.name] = _CLASSES[definition.kind](
+                definition.name, definition.help, definition.labels, registry=registry, **options
+            )
+
+    def plugin_loaded(self, plugin: str, loaded: bool) -> None:
+        """Tell whether a plugin was loaded."""
+        self._gauge("plugin_loaded").labels(plugin).set(int(loaded))
+
+    def build(self, version: str, python: str) -> None:
+        """Tell what runs."""
+        self._gauge("build_info").labels(version, python).set(1)
+
+    def group(self, group: str, plugin: str) -> GroupMetrics:
+        """The metrics of one group."""
+        return GroupMetrics(self, group, plugin)
+
+    def _gauge(self, name: str) -> Gauge:
+        return self.take(Gauge, name)
+
+    def take(self, kind: type[M], name: str) -> M:
+        """The metric `shotgun_consumer_<name>`."""
+        metric = self._metrics[f"shotgun_consumer_{name}"]
+        assert isinstance(metric, kind)
+        return metric
+
+
+class GroupMetrics:
+    """One group's metrics, with their labels filled in. Every series exists from the start, at 0."""
+
+    def __init__(self, metrics: Metrics, group: str, plugin: str) -> None:
+        self._metrics = metrics
+        self._labels = (group, plugin)
+        self.delivered = self._counter("events_delivered_total")
+        self.events = {
+            outcome: self._counter("events_total", outcome)
+            for outcome in ("filtered", "succeeded", "dead_lettered", "skipped")
+        }
+        self.commits = {
+            outcome: self._counter("commits_total", outcome) for outcome in ("acknowledged", "failed")
+        }
+        self.rebalances = self._counter("rebalances_total")
+        self.commit_duration = metrics.take(Histogram, "commit_duration_seconds").labels(*self._labels)
+        self.lag_seconds = self._gauge("lag_seconds")
+        self.lag_offsets = self._gauge("lag_offsets")
+        self.unfinished = self._gauge("unfinished_events")
+        self.oldest_unfinished = self._gauge("oldest_unfinished_seconds")
+        self.paused = self._gauge("paused")
+        self.waiting = self._gauge("waiting_for_decision")
+        self.assigned = self._gauge("assigned_partitions")
+
+    def callback_failures(self, callback: str) -> Counter:
+        """Failures of one callback."""
+        return self._counter("callback_failures_total", callback)
+
+    def callback_duration(self, callback: str) -> Histogram:
+        """Durations of one callback."""
+        return self._metrics.take(Histogram, "callback_duration_seconds").labels(*self._labels, callback)
+
+    def _counter(self, name: str, *labels: str) -> Counter:
+        return self._metrics.take(Counter, name).labels(*self._labels, *labels)
+
+    def _gauge(self, name: str) -> Gauge:
+        return self._metrics.take(Gauge, name).labels(*self._labels)

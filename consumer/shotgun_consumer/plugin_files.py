@@ -1,0 +1,86 @@
+"""Where plugins lie: every `*.py` directly in the configured folders."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from shotgun_runtime.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+_MAY_REGISTER = re.compile(rb"registerCallbacks|import\s*\*")
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFile:
+    """A file that may be a plugin. Its name is the file's stem."""
+
+    name: str
+    path: Path
+
+
+def find_plugin_files(folders: Sequence[Path], only: Sequence[str] = ()) -> list[PluginFile]:
+    """The plugin files in these folders: folder by folder, in each by file name.
+
+    `only` keeps the names that match one of its patterns. A path may also be one file. Helpers (`_*.py`, and files
+    that never mention `registerCallbacks`) are left out with a line at INFO. Raises ConfigurationError for a folder
+    that is missing, and for two files of one name.
+    """
+    found: dict[str, PluginFile] = {}
+    for path in (path for folder in folders for path in _python_files(folder)):
+        if only and not any(fnmatchcase(path.stem, pattern) for pattern in only):
+            continue
+        if _is_helper(path):
+            log.info("%s is a helper, not a plugin: it does not register callbacks", path)
+            continue
+        known = found.get(path.stem)
+        if known is not None and known.path != path:
+            raise ConfigurationError(
+                f"two plugins are named {path.stem!r}: {known.path} and {path}; a plugin's name is its consumer "
+                "group's, so rename one of the files"
+            )
+        found[path.stem] = PluginFile(path.stem, path)
+    return list(found.values())
+
+
+def plugin_folders(folders: Iterable[Path]) -> list[Path]:
+    """The folders from which plugins import their helpers."""
+    return list(
+        dict.fromkeys(_absolute(path) if path.is_dir() else _absolute(path).parent for path in folders)
+    )
+
+
+def _python_files(folder: Path) -> list[Path]:
+    if folder.is_file():
+        return [_absolute(folder)]
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"plugin folder {str(folder)!r} does not exist; create it, or correct consumer.plugin_paths or --plugins"
+        )
+    try:
+        files = sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        raise ConfigurationError(
+            f"plugin folder {str(folder)!r} cannot be read: {error.strerror}; make it readable"
+        ) from error
+    return [_absolute(path) for path in files if path.suffix == ".py" and not path.name.startswith(".")]
+
+
+def _absolute(path: Path) -> Path:
+    # Symbolic links are kept: a file's name is what the studio called it, also where it is mounted as a link.
+    return path.expanduser().absolute()
+
+
+def _is_helper(path: Path) -> bool:
+    if path.name.startswith("_"):
+        return True
+    try:
+        return not _MAY_REGISTER.search(path.read_bytes())
+    except OSError:
+        # A dangling link or an unreadable file is for the loader to report.
+        return False
