@@ -1,0 +1,1 @@
+"""What every service needs: settings, logging, health, connections to Kafka and Shotgun, shutdown."""

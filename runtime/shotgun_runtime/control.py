@@ -1,0 +1,238 @@
+"""The control topic: how producer, consumers and commands tell each other what must survive them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from types import MappingProxyType
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+
+from shotgun_runtime.errors import KafkaRefusedError, StreamError
+from shotgun_runtime.kafka import (
+    BrokerWatch,
+    consumer_config,
+    explain,
+    is_refusal,
+    new_consumer,
+    new_producer,
+    producer_config,
+)
+from shotgun_runtime.settings import Settings
+from shotgun_runtime.shutdown import Deadline
+from shotgun_schemas.control import ControlRecord, decode_record, encode_value
+from shotgun_schemas.framing import DecodeError
+
+log = logging.getLogger(__name__)
+
+_MOST_NEWS = 1000
+_SLICE_SECONDS = 0.5
+
+
+class ControlState:
+    """The newest record of each key. Pure; one owner writes, any thread may read ``records``.
+
+    ``records`` is never changed, only replaced: a thread that took it keeps one consistent view.
+    """
+
+    def __init__(self) -> None:
+        self.records: Mapping[str, ControlRecord] = MappingProxyType({})
+
+    def apply(self, news: Mapping[str, ControlRecord | None]) -> None:
+        """Take over new records; None takes a record back."""
+        merged = {key: record for key, record in {**self.records, **news}.items() if record is not None}
+        self.records = MappingProxyType(merged)
+
+
+class ControlTopic:
+    """Reader of the control topic with one consumer that assigns and never commits.
+
+    Synchronous and single-owner: ``read_to_end``, ``poll`` and ``close`` belong to the thread that made it. ``get``,
+    ``items`` and ``records`` may be used from any thread.
+    """
+
+    def __init__(self, settings: Settings, *, watch: BrokerWatch | None = None) -> None:
+        self._topic = settings.stream.control_topic
+        self._state = ControlState()
+        config = consumer_config(settings, watch=watch, enable_partition_eof=True, fetch_wait_max_ms=5000)
+        self._consumer: Consumer = new_consumer(config)
+        self._end = 0
+
+    @property
+    def records(self) -> Mapping[str, ControlRecord]:
+        """All records by key, as one unchanging view."""
+        return self._state.records
+
+    def get(self, key: str) -> ControlRecord | None:
+        """Return the newest record of a key, or None."""
+        return self._state.records.get(key)
+
+    def items(self, prefix: str = "") -> Iterator[tuple[str, ControlRecord]]:
+        """Yield keys and records whose key begins with the prefix."""
+        for key, record in self._state.records.items():
+            if key.startswith(prefix):
+                yield key, record
+
+    def read_to_end(self, timeout: float) -> None:
+        """Read all that was there when this was called.
+
+        Raises StreamError when that takes longer than ``timeout`` seconds, KafkaRefusedError when Kafka refuses.
+        """
+        deadline = Deadline.after(timeout)
+        partition = TopicPartition(self._topic, 0, OFFSET_BEGINNING)
+        end = self._read_end(partition, deadline)
+        self._consumer.assign([partition])
+        news: dict[str, ControlRecord | None] = {}
+        reached = 0
+        while reached < end:
+            if deadline.expired:
+                raise StreamError(
+                    f"control topic {self._topic} could not be read to its end (offset {reached} of {end}) "
+                    f"within {timeout:g} s; check that its partition has a leader"
+                )
+            message = self._consumer.poll(min(_SLICE_SECONDS, deadline.remaining()))
+            if message is not None:
+                reached = self._take(message, news, reached)
+        # Whatever was known before and is not there now has been taken back, its tombstone compacted away.
+        self._state = ControlState()
+        self._state.apply(news)
+
+    def _read_end(self, partition: TopicPartition, deadline: Deadline) -> int:
+        reason = "no answer"
+        while not deadline.expired:
+            try:
+                _, end = self._consumer.get_watermark_offsets(
+                    partition, timeout=min(5.0, deadline.remaining())
+                )
+            except KafkaException as error:
+                self._check(error.args[0])
+                reason = explain(error.args[0])
+            else:
+                return int(end)
+        raise StreamError(f"control topic {self._topic} cannot be read: {reason}")
+
+    def poll(self) -> dict[str, ControlRecord | None]:
+        """Apply what has arrived, without waiting, and return it; None stands for a record that was taken back.
+
+        Raises KafkaRefusedError when Kafka refuses. A broker that is away is no error: there is no news then.
+        """
+        news: dict[str, ControlRecord | None] = {}
+        for _ in range(_MOST_NEWS):
+            message = self._consumer.poll(0)
+            if message is None:
+                break
+            self._take(message, news, 0)
+        if news:
+            self._state.apply(news)
+        return news
+
+    def close(self) -> None:
+        """End the consumer and its threads."""
+        self._consumer.close()
+
+    def _take(self, message: Message, news: dict[str, ControlRecord | None], reached: int) -> int:
+        error = message.error()
+        offset = message.offset()
+        if error is not None:
+            if error.code() == KafkaError._PARTITION_EOF:
+                return max(reached, int(offset or 0))
+            self._check(error)
+            log.debug("control topic %s: %s", self._topic, explain(error))
+            return reached
+        key, value = message.key(), message.value()
+        if key is None:
+            log.warning(
+                "control topic %s, offset %s: a record without a key is left out", self._topic, offset
+            )
+        elif value is None:
+            news[_text(key)] = None
+        else:
+            try:
+                news[_text(key)] = decode_record(_bytes(key), _bytes(value))
+            except DecodeError as fault:
+                log.warning("control topic %s, offset %s: left out: %s", self._topic, offset, fault)
+        return max(reached, int(offset or 0) + 1)
+
+    def _check(self, error: KafkaError) -> None:
+        if is_refusal(error):
+            raise KafkaRefusedError(f"control topic {self._topic}: {explain(error)}")
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise StreamError(
+                f"control topic {self._topic} has lost the position that was being read: it was deleted, recreated or "
+                "cut; restart to read it anew"
+            )
+
+
+class ControlWriter:
+    """Writes control records; each call returns only when all in-sync replicas have the record.
+
+    One owner. ``timeout`` (seconds) bounds each call.
+    """
+
+    def __init__(
+        self, settings: Settings, *, timeout: float = 15.0, watch: BrokerWatch | None = None
+    ) -> None:
+        self._topic = settings.stream.control_topic
+        self._timeout = timeout
+        config = producer_config(
+            settings,
+            watch=watch,
+            linger_ms=0,
+            delivery_timeout_ms=int(timeout * 1000),
+            compression_type="none",
+        )
+        self._producer: Producer = new_producer(config)
+
+    def put(self, key: str, *, by: str, reason: str, **fields: Any) -> None:
+        """Write a record. Raises KafkaRefusedError when Kafka refuses, StreamError when it is not acknowledged."""
+        at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._send(key, encode_value(by=by, at=at, reason=reason, fields=fields))
+
+    def delete(self, key: str) -> None:
+        """Take a record back. Raises as ``put``."""
+        self._send(key, None)
+
+    def close(self) -> None:
+        """End the producer and its threads; nothing is waiting, because each call awaited its record."""
+        self._producer.close()
+
+    def _send(self, key: str, value: bytes | None) -> None:
+        outcome: list[KafkaError | None] = []
+        try:
+            self._producer.produce(
+                self._topic,
+                key=key.encode(),
+                value=value,
+                partition=0,
+                on_delivery=lambda err, _: outcome.append(err),
+            )
+            self._producer.flush(self._timeout + 1)
+        except (KafkaException, BufferError) as error:
+            cause = error.args[0]
+            raise self._failure(key, cause if isinstance(cause, KafkaError) else None) from None
+        if not outcome or outcome[0] is not None:
+            self._producer.purge()
+            raise self._failure(key, outcome[0] if outcome else None)
+
+    def _failure(self, key: str, error: KafkaError | None) -> StreamError:
+        reason = explain(error) if error else f"no acknowledgement within {self._timeout:g} s"
+        message = f"control record {key} was not written to {self._topic}: {reason}"
+        return KafkaRefusedError(message) if error and is_refusal(error) else StreamError(message)
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -1,0 +1,73 @@
+"""What librdkafka says on the side, brought down to one line when the brokers are lost and one when they are back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from confluent_kafka import KafkaError
+
+from shotgun_runtime.backoff import OutageLog
+from shotgun_runtime.kafka_errors import explain, is_refusal
+
+log = logging.getLogger(__name__)
+_client_log = logging.getLogger("shotgun_runtime.kafka.client")
+
+# A broker that is down makes each of these every few seconds, for each client.
+_NOISE = frozenset({"FAIL", "ERROR", "REQTMOUT", "CONNECT", "DISCONNECT"})
+
+_LOST = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
+_PASSING = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._MSG_TIMED_OUT})
+
+
+class BrokerWatch:
+    """Takes the error and statistics callbacks of any number of clients, from any threads."""
+
+    def __init__(self, servers: str) -> None:
+        self._lock = threading.Lock()
+        self._outage = OutageLog(f"Kafka at {servers}", log)
+        self._said: set[int] = set()
+
+    @property
+    def broken(self) -> bool:
+        """Whether no broker can be reached."""
+        with self._lock:
+            return self._outage.broken
+
+    def on_error(self, error: KafkaError) -> None:
+        """Note an error that no call returned: librdkafka's ``error_cb``."""
+        with self._lock:
+            if error.code() in _LOST:
+                self._outage.failed(explain(error))
+            elif error.code() in _PASSING:
+                log.debug("Kafka: %s", explain(error))
+            elif error.code() not in self._said:
+                self._said.add(error.code())
+                level = logging.ERROR if is_refusal(error) or error.fatal() else logging.WARNING
+                log.log(level, "Kafka: %s", explain(error))
+
+    def on_statistics(self, statistics: str) -> None:
+        """Look for a broker that is connected: librdkafka's ``stats_cb``."""
+        with self._lock:
+            if (self._outage.broken or self._said) and '"state":"UP"' in statistics:
+                self._up()
+
+    def alive(self) -> None:
+        """Note that a broker has answered."""
+        with self._lock:
+            self._up()
+
+    def _up(self) -> None:
+        self._outage.recovered()
+        self._said.clear()
+
+
+def client_logger() -> logging.Logger:
+    """Return the logger for librdkafka's own lines, without the noise of a broker that is down."""
+    _client_log.addFilter(_without_noise)
+    return _client_log
+
+
+def _without_noise(record: logging.LogRecord) -> bool:
+    facility = record.args[0] if isinstance(record.args, tuple) and record.args else None
+    return facility not in _NOISE or _client_log.isEnabledFor(logging.DEBUG)
