@@ -108,18 +108,14 @@ class ControlTopic:
         self._state.apply(news)
 
     def _read_end(self, partition: TopicPartition, deadline: Deadline) -> int:
-        reason = "no answer"
-        while not deadline.expired:
-            try:
-                _, end = self._consumer.get_watermark_offsets(
-                    partition, timeout=min(5.0, deadline.remaining())
-                )
-            except KafkaException as error:
-                self._check(error.args[0])
-                reason = explain(error.args[0])
-            else:
-                return int(end)
-        raise StreamError(f"control topic {self._topic} cannot be read: {reason}")
+        try:
+            _, end = self._consumer.get_watermark_offsets(partition, timeout=deadline.remaining())
+        except KafkaException as error:
+            self._check(error.args[0])
+            raise StreamError(
+                f"control topic {self._topic} cannot be read: {explain(error.args[0])}"
+            ) from None
+        return int(end)
 
     def poll(self) -> dict[str, ControlRecord | None]:
         """Apply what has arrived, without waiting, and return it; None stands for a record that was taken back.

@@ -19,9 +19,15 @@ from shotgun_runtime.health import Health
 from shotgun_runtime.settings import HttpSettings
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_INDEX = "Shotgun Stream\n\n/metrics   Prometheus metrics\n/healthz   is the process alive?\n/readyz    does it do its work?\n"
+_INDEX = """\
+Shotgun Stream
+
+/metrics   Prometheus metrics
+/healthz   is the process alive?
+/readyz    does it do its work?
+"""
 _IDLE_SECONDS = 10
 
 
@@ -76,7 +82,7 @@ class StatusServer:
 
 
 def _application(registry: CollectorRegistry, health: Health) -> WSGIApplication:
-    metrics = make_wsgi_app(registry)
+    metrics: WSGIApplication = make_wsgi_app(registry)
     states: dict[str, Callable[[], tuple[bool, str]]] = {
         "/healthz": lambda: health.alive,
         "/readyz": lambda: health.ready,

@@ -141,7 +141,7 @@ def new_producer(config: Mapping[str, Any]) -> Producer:
 def admin(settings: Settings | KafkaSettings) -> AdminClient:
     """Make an admin client. Raises ConfigurationError that names the property which librdkafka refuses."""
     kafka = _kafka(settings)
-    config = {
+    config: dict[str, Any] = {
         "client.id": "shotgun-stream",
         **kafka.properties,
         "bootstrap.servers": kafka.bootstrap_servers,
@@ -172,15 +172,12 @@ def wait_for_broker(client: AdminClient, shutdown: Shutdown, *, attempt_timeout:
     outage = OutageLog("Kafka", log)
     backoff = Backoff(initial=0.2, maximum=5.0)
     while not shutdown.requested.is_set():
-        try:
-            client.list_topics(timeout=attempt_timeout)
-        except KafkaException as error:
-            _raise_refusal(error)
-            outage.failed(explain(error.args[0]))
-            shutdown.wait(backoff.pause())
-        else:
+        reason = _unreachable(client, attempt_timeout)
+        if reason is None:
             outage.recovered()
             return True
+        outage.failed(reason)
+        shutdown.wait(backoff.pause())
     return False
 
 
@@ -189,18 +186,20 @@ def require_broker(client: AdminClient, servers: str, *, timeout: float = 10.0) 
 
     KafkaRefusedError for refused credentials, StreamError for a broker that cannot be reached.
     """
+    reason = _unreachable(client, timeout)
+    if reason is not None:
+        raise StreamError(f"Kafka at {servers} is not available: {reason}")
+
+
+def _unreachable(client: AdminClient, timeout: float) -> str | None:
     try:
         client.list_topics(timeout=timeout)
     except KafkaException as error:
-        _raise_refusal(error)
-        raise StreamError(
-            f"no Kafka broker answers at {servers}: {explain(error.args[0])}; check kafka.bootstrap_servers"
-        ) from None
-
-
-def _raise_refusal(error: KafkaException) -> None:
-    if is_refusal(error.args[0]):
-        raise KafkaRefusedError(f"Kafka refused: {explain(error.args[0])}") from None
+        cause: KafkaError = error.args[0]
+        if is_refusal(cause):
+            raise KafkaRefusedError(f"Kafka refused: {explain(cause)}") from None
+        return explain(cause)
+    return None
 
 
 def _kafka(settings: Settings | KafkaSettings) -> KafkaSettings:

@@ -6,7 +6,6 @@ import logging
 import logging.handlers
 import socket
 import sys
-import time
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -83,8 +82,6 @@ def _moment(record: logging.LogRecord) -> str:
 
 class _TextFormatter(logging.Formatter):
     """One line for people, in UTC, so that logs of several machines can be laid side by side."""
-
-    converter = time.gmtime
 
     def __init__(self) -> None:
         super().__init__(_TEXT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
 import queue
 import smtplib
@@ -93,10 +94,8 @@ class MailHandler(logging.Handler):
         """Send what waits, within the time for it, and end the thread."""
         if self._deadline is None:
             self._deadline = Deadline.after(self._close_seconds)
-            try:
+            with contextlib.suppress(queue.Full):
                 self._waiting.put(None, timeout=self._deadline.remaining())
-            except queue.Full:
-                pass
             self._thread.join(self._deadline.remaining())
         super().close()
 

@@ -76,17 +76,18 @@ class Settings(BaseSettings):
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     shutdown_timeout: Annotated[Duration, Field(gt=0, le=3600)] = Field(
-        30.0, description="Time for a clean stop after SIGTERM or Ctrl-C; then the process ends as it is."
+        default=30.0,
+        description="Time for a clean stop after SIGTERM or Ctrl-C; then the process ends as it is.",
     )
 
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take arguments alone: the layers are merged by ``load_settings``, which remembers where each came from."""
         return (init_settings,)
@@ -99,7 +100,7 @@ class Settings(BaseSettings):
         self.logging._redacted = known
         return self
 
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:  # type: ignore[override]
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         yield from self.model_dump(mode="json").items()
 
 

@@ -55,7 +55,8 @@ def shown(path: Sequence[str]) -> str:
 def how_to_set(path: Sequence[str]) -> str:
     """Say where a key is set: in the file, and by which environment variable."""
     variable = "SHOTGUN_STREAM_" + "__".join(part.upper() for part in path)
-    return f"set '{': '.join([': {'.join(path)])}: ...{'}' * (len(path) - 1)}' in the file given by --config, or {variable}"
+    written = ": {".join(path) + ": ..." + "}" * (len(path) - 1)
+    return f"set '{written}' in the file given by --config, or {variable}"
 
 
 def _form(detail: ErrorDetails) -> str:
@@ -72,7 +73,7 @@ def _form(detail: ErrorDetails) -> str:
 
 
 _FORMS: Mapping[str, str] = {
-    "string_type": "text",
+    "string_type": "text (put a number or a word such as yes into quotes)",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",

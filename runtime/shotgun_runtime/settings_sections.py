@@ -3,120 +3,36 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PrivateAttr,
-    SecretStr,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from shotgun_runtime.duration import Duration
-from shotgun_runtime.properties import Properties
-from shotgun_runtime.secret import MASK, is_secret_property, mask_userinfo, password_of, read_secret_file
+from shotgun_runtime.secret import is_secret_property, password_of, read_secret_file
+from shotgun_runtime.settings_types import (
+    GroupWord,
+    Level,
+    LogFormat,
+    MailSecurity,
+    OptionalFile,
+    OptionalPath,
+    OptionalProxy,
+    Paths,
+    Port,
+    Secret,
+    SecretFile,
+    Servers,
+    ShownProperties,
+    SiteUrl,
+    StartText,
+    TopicName,
+    Words,
+)
 from shotgun_runtime.start import Start, parse_start
 from shotgun_schemas import topics
-
-_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-_GROUP_WORD = re.compile(r"[a-zA-Z0-9._-]+")
-
-
-def _site_url(value: str) -> str:
-    if not value:
-        return value
-    try:
-        parts = urlsplit(value)
-        _ = parts.port  # a port that is no number raises only here
-    except ValueError:
-        raise ValueError("an address such as https://studio.shotgrid.autodesk.com") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("an address such as https://studio.shotgrid.autodesk.com")
-    return value
-
-
-def _proxy(value: str) -> str:
-    # The client wants no scheme; people write one all the same.
-    bare = re.sub(r"^https?://", "", value).rstrip("/")
-    address = bare.rpartition("@")[2]
-    host, colon, port = address.partition(":")
-    if not host or "/" in bare.rpartition("@")[2] or (colon and not port.isdigit()):
-        raise ValueError("host:port or user:password@host:port")
-    if "@" in bare and ":" not in bare.rpartition("@")[0]:
-        raise ValueError("host:port or user:password@host:port")
-    return bare
-
-
-def _existing_file(path: Path) -> Path:
-    if not path.is_file():
-        raise ValueError("an existing file")
-    return path
-
-
-def _secret_file(path: Path) -> Path:
-    read_secret_file(path)
-    return path
-
-
-def _topic(value: str) -> str:
-    if not _TOPIC.fullmatch(value) or value in (".", ".."):
-        raise ValueError("a topic name: letters, digits, dots, dashes and underscores, at most 249")
-    return value
-
-
-def _group_word(value: str) -> str:
-    if value and not _GROUP_WORD.fullmatch(value):
-        raise ValueError("letters, digits, dots, dashes and underscores")
-    return value
-
-
-def _start(value: Any) -> str:
-    return str(parse_start(value))
-
-
-def _or_none(value: Any) -> Any:
-    return None if value == "" else value
-
-
-def _split(value: Any) -> Any:
-    """Take ``a, b`` or ``[a, b]``, as an environment variable holds it, for a list."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if text.startswith("["):
-        try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise ValueError("a list such as [a, b]") from None
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _upper(value: Any) -> Any:
-    return value.upper() if isinstance(value, str) else value
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
-Secret = Annotated[
-    SecretStr, PlainSerializer(lambda s: MASK if s.get_secret_value() else "", when_used="json")
-]
-SecretFile = Annotated[Path, AfterValidator(_secret_file)]
-TopicName = Annotated[str, AfterValidator(_topic)]
-StartText = Annotated[str, BeforeValidator(_start)]
-Words = Annotated[list[str], BeforeValidator(_split)]
 
 
 class Section(BaseModel):
@@ -128,7 +44,7 @@ class Section(BaseModel):
         """Yield every secret text of this section, for the log's redaction."""
         yield from ()
 
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:  # type: ignore[override]
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         yield from self.model_dump(mode="json").items()
 
 
@@ -146,26 +62,23 @@ def _take_secret(section: Section, key: str) -> None:
 class ShotgunSettings(Section):
     """The Shotgun site and how to log in to it."""
 
-    url: Annotated[str, AfterValidator(_site_url), PlainSerializer(mask_userinfo, when_used="json")] = Field(
-        "", description="Address of the site, such as `https://studio.shotgrid.autodesk.com`."
+    url: SiteUrl = Field(
+        default="", description="Address of the site, such as `https://studio.shotgrid.autodesk.com`."
     )
-    script_name: str = Field("", description="Name of the script user.")
-    api_key: Secret = Field(SecretStr(""), description="The script user's key. A secret.")
+    script_name: str = Field(default="", description="Name of the script user.")
+    api_key: Secret = Field(default=SecretStr(""), description="The script user's key. A secret.")
     api_key_file: SecretFile | None = Field(
-        None, description="File that holds the key, instead of `api_key`."
+        default=None, description="File that holds the key, instead of `api_key`."
     )
-    http_proxy: Annotated[
-        Annotated[str, AfterValidator(_proxy), PlainSerializer(mask_userinfo, when_used="json")] | None,
-        BeforeValidator(_or_none),
-    ] = Field(None, description="Proxy for the site: `host:port` or `user:password@host:port`.")
-    ca_certs: Annotated[Annotated[Path, AfterValidator(_existing_file)] | None, BeforeValidator(_or_none)] = (
-        Field(
-            None,
-            description="PEM file with the certificate authorities to trust, instead of the built-in ones.",
-        )
+    http_proxy: OptionalProxy = Field(
+        default=None, description="Proxy for the site: `host:port` or `user:password@host:port`."
+    )
+    ca_certs: OptionalFile = Field(
+        default=None,
+        description="PEM file with the certificate authorities to trust, instead of the built-in ones.",
     )
     timeout: Annotated[Duration, Field(gt=0)] = Field(
-        60.0,
+        default=60.0,
         description="Longest wait for a connection, and for the next piece of an answer. "
         "A whole answer may take three times as long.",
     )
@@ -184,24 +97,21 @@ class ShotgunSettings(Section):
                 yield password
 
 
-def _masked(properties: dict[str, str]) -> dict[str, str]:
-    return {name: MASK if is_secret_property(name) else value for name, value in properties.items()}
-
-
-ShownProperties = Annotated[Properties, PlainSerializer(_masked, when_used="json")]
-
-
 class KafkaSettings(Section):
     """The Kafka cluster."""
 
-    bootstrap_servers: Annotated[
-        str, BeforeValidator(lambda v: ",".join(v) if isinstance(v, list) else v)
-    ] = Field("", description="Comma-separated `host:port` of one or more brokers.")
-    properties: ShownProperties = Field(
-        {}, description="librdkafka properties for every client, such as `security.protocol`."
+    bootstrap_servers: Servers = Field(
+        default="", description="Comma-separated `host:port` of one or more brokers."
     )
-    producer_properties: ShownProperties = Field({}, description="More properties, for producers alone.")
-    consumer_properties: ShownProperties = Field({}, description="More properties, for consumers alone.")
+    properties: ShownProperties = Field(
+        default={}, description="librdkafka properties for every client, such as `security.protocol`."
+    )
+    producer_properties: ShownProperties = Field(
+        default={}, description="More properties, for producers alone."
+    )
+    consumer_properties: ShownProperties = Field(
+        default={}, description="More properties, for consumers alone."
+    )
 
     def secrets(self) -> Iterator[str]:
         """Yield the values of all properties that hold secrets."""
@@ -214,38 +124,46 @@ class KafkaSettings(Section):
 class StreamSettings(Section):
     """Names and shape of the topics."""
 
-    topic: TopicName = Field(topics.EVENTS, description="Topic of the events.")
-    checkpoint_topic: TopicName = Field(topics.CHECKPOINT, description="Topic of the producer's checkpoint.")
-    control_topic: TopicName = Field(topics.CONTROL, description="Topic of pauses, holds, jobs and schemas.")
+    topic: TopicName = Field(default=topics.EVENTS, description="Topic of the events.")
+    checkpoint_topic: TopicName = Field(
+        default=topics.CHECKPOINT, description="Topic of the producer's checkpoint."
+    )
+    control_topic: TopicName = Field(
+        default=topics.CONTROL, description="Topic of pauses, holds, jobs and schemas."
+    )
     dead_letter_topic: TopicName = Field(
-        topics.DEAD_LETTERS, description="Prefix of the teams' dead-letter topics; `.<team>` is added."
+        default=topics.DEAD_LETTERS,
+        description="Prefix of the teams' dead-letter topics; `.<team>` is added.",
     )
     partitions: int = Field(
-        1,
+        default=1,
         ge=1,
         le=1000,
         description="Partitions of the events topic, used when it is created. One keeps total order.",
     )
     replication_factor: Annotated[int, Field(ge=1, le=100)] | None = Field(
-        None, description="Copies of each topic, used when it is created; empty: the broker's default."
+        default=None,
+        description="Copies of each topic, used when it is created; empty: the broker's default.",
     )
 
 
 class ProducerSettings(Section):
     """How the producer reads the site."""
 
-    poll_interval: Annotated[Duration, Field(ge=0.01)] = Field(1.0, description="Pause between two polls.")
+    poll_interval: Annotated[Duration, Field(ge=0.01)] = Field(
+        default=1.0, description="Pause between two polls."
+    )
     start: StartText = Field(
-        "latest",
+        default="latest",
         description="Where the very first start begins: `latest`, `earliest`, an event id (that event is the first) "
         "or a date. Without effect once there is a checkpoint.",
     )
     hold: Duration = Field(
-        0.0,
+        default=0.0,
         description="Longest time that rows wait for missing lower ids, for stricter order. Zero: they never wait.",
     )
     checkpoint_interval: Annotated[Duration, Field(ge=1, le=86400)] = Field(
-        600.0, description="A checkpoint is written at least this often, also when nothing happens."
+        default=600.0, description="A checkpoint is written at least this often, also when nothing happens."
     )
 
     @property
@@ -257,62 +175,62 @@ class ProducerSettings(Section):
 class PluginSettings(Section):
     """How plugins whose names match a pattern are run. Empty keys fall to the next matching pattern."""
 
-    api: Annotated[Literal["classic", "seed"], BeforeValidator(_lower)] | None = Field(
-        None,
+    api: Literal["classic", "seed"] | None = Field(
+        default=None,
         description="`classic` or `seed`: which order of callback arguments, and what an exception means.",
     )
     concurrency: Annotated[int, Field(ge=1, le=256)] | None = Field(
-        None, description="Events run at once, for plugins that are thread-safe; each entity's order is kept."
+        default=None,
+        description="Events run at once, for plugins that are thread-safe; each entity's order is kept.",
     )
     max_attempts: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Tries for one event before `on_failure` applies."
+        default=None, description="Tries for one event before `on_failure` applies."
     )
-    on_failure: Annotated[Literal["pause", "dead_letter", "skip"], BeforeValidator(_lower)] | None = Field(
-        None, description="`pause`, `dead_letter` or `skip`: what becomes of an event that keeps failing."
+    on_failure: Literal["pause", "dead_letter", "skip"] | None = Field(
+        default=None,
+        description="`pause`, `dead_letter` or `skip`: what becomes of an event that keeps failing.",
     )
     timeout: Annotated[Duration, Field(gt=0)] | None = Field(
-        None, description="Time after which a callback counts as stuck."
+        default=None, description="Time after which a callback counts as stuck."
     )
-    on_timeout: Annotated[Literal["alarm", "restart_process"], BeforeValidator(_lower)] | None = Field(
-        None, description="`alarm` or `restart_process`: what to do about a stuck callback."
+    on_timeout: Literal["alarm", "restart_process"] | None = Field(
+        default=None, description="`alarm` or `restart_process`: what to do about a stuck callback."
     )
-    backfill: Annotated[Literal["filter", "deliver"], BeforeValidator(_lower)] | None = Field(
-        None, description="`filter` or `deliver`: whether backfilled events reach the plugin."
+    backfill: Literal["filter", "deliver"] | None = Field(
+        default=None, description="`filter` or `deliver`: whether backfilled events reach the plugin."
     )
 
 
 class ConsumerSettings(Section):
     """One team's consumers."""
 
-    team: Annotated[str, AfterValidator(_group_word)] = Field(
-        "", description="The team; part of each consumer group's name."
+    team: GroupWord = Field(default="", description="The team; part of each consumer group's name.")
+    group_prefix: GroupWord = Field(
+        default="",
+        description="Put before each consumer group's name, for clusters that grant groups by prefix.",
     )
-    group_prefix: Annotated[str, AfterValidator(_group_word)] = Field(
-        "", description="Put before each consumer group's name, for clusters that grant groups by prefix."
-    )
-    plugin_paths: Annotated[list[Path], BeforeValidator(_split)] = Field(
-        [], description="Folders with plugin files."
-    )
+    plugin_paths: Paths = Field(default=[], description="Folders with plugin files.")
     only: Words = Field(
-        [],
+        default=[],
         description="Patterns of plugin names that this process runs; empty: all. `*` stands for any text.",
     )
     start: StartText = Field(
-        "latest",
+        default="latest",
         description="Where a new plugin's group begins: `latest`, `earliest`, an event id (that event is the first) "
         "or a date.",
     )
     max_uncommitted: int = Field(
-        50,
+        default=50,
         ge=1,
         le=10_000,
         description="Finished events whose commit Kafka has not confirmed; 1 awaits each commit.",
     )
     groups: dict[str, Words] = Field(
-        {}, description="Groups that several plugins share, in this order: `{<group>: [<plugin>, ..]}`."
+        default={},
+        description="Groups that several plugins share, in this order: `{<group>: [<plugin>, ..]}`.",
     )
     plugins: dict[str, PluginSettings] = Field(
-        {}, description="Settings of plugins by name or pattern; see [Plugins](#consumerplugins)."
+        default={}, description="Settings of plugins by name or pattern; see [Plugins](#consumerplugins)."
     )
 
     @property
@@ -342,28 +260,28 @@ class EmailSettings(Section):
 
     host: str = Field(min_length=1, description="SMTP server.")
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
-        None, description="Its port; empty: 587 for `starttls`, 465 for `tls`, 25 for `none`."
+        default=None, description="Its port; empty: 587 for `starttls`, 465 for `tls`, 25 for `none`."
     )
-    security: Annotated[Literal["starttls", "tls", "none"], BeforeValidator(_lower)] = Field(
-        "starttls", description="`starttls`, `tls` (from the first byte) or `none`."
+    security: MailSecurity = Field(
+        default="starttls", description="`starttls`, `tls` (from the first byte) or `none`."
     )
-    username: str | None = Field(None, description="Login name, when the server wants one.")
-    password: Secret = Field(SecretStr(""), description="Password of the login. A secret.")
-    password_file: SecretFile | None = Field(None, description="File that holds the password.")
+    username: str | None = Field(default=None, description="Login name, when the server wants one.")
+    password: Secret = Field(default=SecretStr(""), description="Password of the login. A secret.")
+    password_file: SecretFile | None = Field(default=None, description="File that holds the password.")
     sender: str = Field(min_length=1, description="Address in `From`.")
     recipients: Annotated[Words, Field(min_length=1)] = Field(description="Addresses in `To`.")
-    subject: str = Field("Shotgun Stream", description="Begins each subject.")
+    subject: str = Field(default="Shotgun Stream", description="Begins each subject.")
     max_per_minute: int = Field(
-        5,
+        default=5,
         ge=1,
         le=1000,
         description="At most so many mails a minute; the next one counts what was held back.",
     )
-    ca_certs: Annotated[Path, AfterValidator(_existing_file)] | None = Field(
-        None, description="PEM file with the certificate authorities to trust for the server."
+    ca_certs: OptionalFile = Field(
+        default=None, description="PEM file with the certificate authorities to trust for the server."
     )
     timeout: Annotated[Duration, Field(gt=0, le=300)] = Field(
-        10.0, description="Longest wait for the server."
+        default=10.0, description="Longest wait for the server."
     )
 
     @model_validator(mode="after")
@@ -381,27 +299,23 @@ class EmailSettings(Section):
 class LoggingSettings(Section):
     """Where the log goes."""
 
-    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = (
-        Field(
-            "INFO",
-            description="Least level that is written: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`.",
-        )
+    level: Level = Field(
+        default="INFO",
+        description="Least level that is written: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`.",
     )
-    format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
-        "text", description="`text` for people, `json` for one object a line."
-    )
-    file: Annotated[Path | None, BeforeValidator(_or_none)] = Field(
-        None, description="File to write the log to as well; it is rotated."
-    )
+    format: LogFormat = Field(default="text", description="`text` for people, `json` for one object a line.")
+    file: OptionalPath = Field(default=None, description="File to write the log to as well; it is rotated.")
     file_max_bytes: int = Field(
-        20 * 1024 * 1024, ge=1024, description="The file is rotated when it would grow beyond so many bytes."
+        default=20 * 1024 * 1024,
+        ge=1024,
+        description="The file is rotated when it would grow beyond so many bytes.",
     )
     file_count: int = Field(
-        10, ge=1, le=1000, description="Rotated files that are kept beside the current one."
+        default=10, ge=1, le=1000, description="Rotated files that are kept beside the current one."
     )
-    email: EmailSettings | None = Field(None, description="Mail for errors; empty: none.")
+    email: EmailSettings | None = Field(default=None, description="Mail for errors; empty: none.")
 
-    _redacted: frozenset[str] = PrivateAttr(frozenset())
+    _redacted: frozenset[str] = PrivateAttr(default=frozenset())
 
     @property
     def redacted(self) -> frozenset[str]:
@@ -417,7 +331,8 @@ class LoggingSettings(Section):
 class HttpSettings(Section):
     """The endpoint for `/metrics`, `/healthz` and `/readyz`."""
 
-    host: str = Field("0.0.0.0", min_length=1, description="Address to listen on.")  # noqa: S104
-    port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
-        None, description="Port; empty: 9464 for the producer, 9465 for the consumer. 0 takes any free one."
+    host: str = Field(default="0.0.0.0", min_length=1, description="Address to listen on.")  # noqa: S104
+    port: Port | None = Field(
+        default=None,
+        description="Port; empty: 9464 for the producer, 9465 for the consumer. 0 takes any free one.",
     )

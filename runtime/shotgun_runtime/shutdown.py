@@ -96,7 +96,7 @@ def signal_handlers(shutdown: Shutdown) -> Iterator[None]:
 
     # The interrupted main thread may hold any lock, the event's and the log's too. A handler therefore only puts the
     # number into a SimpleQueue, whose put is reentrant, and a thread of its own makes the request.
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, _: FrameType | None) -> None:
         if seen:
             os.write(2, b"second signal: ending at once\n")
             os._exit(128 + number)

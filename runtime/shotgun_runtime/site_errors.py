@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -195,7 +195,7 @@ def _unreachable(error: BaseException, site: str) -> SiteFailure:
 
 
 # From the special to the general: a certificate error is an OSError too.
-_BY_CLASS: tuple[tuple[tuple[type[BaseException], ...], Any], ...] = (
+_BY_CLASS: tuple[tuple[tuple[type[BaseException], ...], Callable[[BaseException, str], SiteFailure]], ...] = (
     ((NotASiteError,), _not_a_site),
     ((SiteTimeoutError, TimeoutError), _timeout),
     ((ssl.SSLError,), _tls),

@@ -19,6 +19,24 @@ class Finding:
     wanted: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One setting that differs: its name, its value, the value it should have, and the topic's other settings."""
+
+    setting: str
+    value: str
+    wanted: str | None
+    others: Mapping[str, str]
+
+    def warn(self, consequence: str) -> Finding:
+        return Finding(f"{self.setting} is {self.value}{consequence}", breaks=False)
+
+    def refuse(self, consequence: str, mended: str) -> Finding:
+        return Finding(
+            f"{self.setting} is {self.value}{consequence}", breaks=True, setting=self.setting, wanted=mended
+        )
+
+
 def judge(
     wanted: Mapping[str, str], wanted_partitions: int, found: Mapping[str, str], found_partitions: int
 ) -> Iterator[Finding]:
@@ -26,14 +44,12 @@ def judge(
     keeps_state = "compact" in wanted.get("cleanup.policy", "")
     yield from _partitions(keeps_state, wanted_partitions, found_partitions)
     rules = _STATE_RULES if keeps_state else _EVENT_RULES
-    judged: set[str] = set()
-    for setting, rule in rules.items():
-        judged.add(setting)
+    for setting in [*rules, *(name for name in wanted if name not in rules)]:
         if setting in found and found[setting] != wanted.get(setting):
-            yield from rule(setting, found, wanted)
-    for setting, value in wanted.items():
-        if setting not in judged and found.get(setting, value) != value:
-            yield Finding(f"{setting} is {found[setting]}, not {value}; that does no harm", breaks=False)
+            rule = rules.get(setting, _harmless)
+            finding = rule(_Case(setting, found[setting], wanted.get(setting), found))
+            if finding:
+                yield finding
 
 
 def _partitions(keeps_state: bool, wanted: int, found: int) -> Iterator[Finding]:
@@ -47,76 +63,73 @@ def _partitions(keeps_state: bool, wanted: int, found: int) -> Iterator[Finding]
         yield Finding(reason, breaks=False)
 
 
-Rule = Callable[[str, Mapping[str, str], Mapping[str, str]], Iterator[Finding]]
+def _harmless(case: _Case) -> Finding:
+    return case.warn(f", not {case.wanted}; that does no harm")
 
 
-def _state_policy(setting: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
-    policies = {policy.strip() for policy in found[setting].split(",")}
-    unlimited = found.get("retention.ms") == "-1" and found.get("retention.bytes", "-1") == "-1"
+def _state_policy(case: _Case) -> Finding | None:
+    policies = {policy.strip() for policy in case.value.split(",")}
+    unlimited = case.others.get("retention.ms") == "-1" and case.others.get("retention.bytes", "-1") == "-1"
     if "delete" in policies and not unlimited:
-        reason = f"{setting} is {found[setting]}: Kafka would delete the newest state when it is old, and positions with it"
-        yield Finding(reason, breaks=True, setting=setting, wanted="compact")
-    elif "compact" not in policies:
-        yield Finding(
-            f"{setting} is {found[setting]}: it grows without end and is read more slowly", breaks=False
+        return case.refuse(
+            ": Kafka would delete state that is old but in force, and positions with it", "compact"
         )
+    if "compact" not in policies:
+        return case.warn(": it grows without end and is read ever more slowly")
+    return None
 
 
-def _event_policy(setting: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
+def _event_policy(case: _Case) -> Finding:
     # Keys are event ids, each written once: compaction has nothing to remove.
-    yield Finding(
-        f"{setting} is {found[setting]}; ids are unique, so compaction costs work and removes nothing", False
-    )
+    return case.warn("; ids are unique, so compaction costs work and removes nothing")
 
 
-def _finite_retention(setting: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
-    if "delete" in found.get("cleanup.policy", "delete"):
-        reason = f"{setting} is {found[setting]}: Kafka deletes older events, also those a plugin has not handled yet"
-        yield Finding(reason, breaks=False)
+def _finite_retention(case: _Case) -> Finding | None:
+    if "delete" not in case.others.get("cleanup.policy", "delete") or case.value == "-1":
+        return None
+    return case.warn(": Kafka deletes older events, also those that a plugin has not handled yet")
 
 
-def _too_small(setting: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
-    least = int(wanted.get(setting, "0"))
-    if int(found[setting]) < least:
-        reason = f"{setting} is {found[setting]}, below {least}: one large event would stop the stream"
-        yield Finding(reason, breaks=True, setting=setting, wanted=str(least))
+def _too_small(case: _Case) -> Finding | None:
+    if case.wanted is None or int(case.value) >= int(case.wanted):
+        return None
+    return case.refuse(f", below {case.wanted}: one large event would stop the stream", case.wanted)
 
 
-def _clock_ahead(setting: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
-    reason = (
-        f"{setting} is {found[setting]}: Kafka refuses events when its clock is that far behind the site's"
-    )
-    yield Finding(reason, breaks=False)
+def _clock_ahead(case: _Case) -> Finding:
+    return case.warn(": Kafka refuses events when its clock is that far behind the site's")
 
 
-def _clock_behind(setting: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
-    if int(found[setting]) >= _FOREVER:
-        return
-    reason = f"{setting} is {found[setting]}: Kafka refuses events that are older than that, and the stream would stop"
-    yield Finding(reason, breaks=int(found[setting]) < _YEAR_MS, setting=setting, wanted=str(_FOREVER))
+def _clock_behind(case: _Case) -> Finding | None:
+    if int(case.value) >= _FOREVER:
+        return None
+    consequence = ": Kafka refuses events that are older than that, and the stream would stop"
+    return case.refuse(consequence, str(_FOREVER)) if int(case.value) < _YEAR_MS else case.warn(consequence)
 
 
-def _append_time(setting: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
-    reason = f"{setting} is {found[setting]}: positions by date go by when an event was published, not when it happened"
-    yield Finding(reason, breaks=False)
+def _append_time(case: _Case) -> Finding:
+    return case.warn(": positions by date go by when an event was published, not when it happened")
 
 
-def _unclean(setting: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
-    if found[setting] == "true":
-        reason = f"{setting} is true: Kafka may lose acknowledged records when brokers fail"
-        yield Finding(reason, breaks=False)
+def _unclean(case: _Case) -> Finding | None:
+    if case.value != "true":
+        return None
+    return case.warn(": Kafka may lose acknowledged records when brokers fail")
 
 
-_EVENT_RULES: Mapping[str, Rule] = {
+_Rule = Callable[[_Case], Finding | None]
+
+_EVENT_RULES: Mapping[str, _Rule] = {
     "cleanup.policy": _event_policy,
     "retention.ms": _finite_retention,
+    "retention.bytes": _finite_retention,
     "message.timestamp.type": _append_time,
     "message.timestamp.after.max.ms": _clock_ahead,
     "message.timestamp.before.max.ms": _clock_behind,
     "max.message.bytes": _too_small,
     "unclean.leader.election.enable": _unclean,
 }
-_STATE_RULES: Mapping[str, Rule] = {
+_STATE_RULES: Mapping[str, _Rule] = {
     "cleanup.policy": _state_policy,
     "max.message.bytes": _too_small,
     "unclean.leader.election.enable": _unclean,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
 from shotgun_runtime.errors import KafkaRefusedError, StreamError
 from shotgun_runtime.kafka import explain, is_refusal
@@ -97,25 +98,27 @@ def _create(client: AdminClient, specs: Sequence[TopicSpec], replication_factor:
         for spec in specs
     ]
     futures = client.create_topics(wanted, request_timeout=_TIMEOUT)
-    refused: list[str] = []
-    for spec in specs:
-        try:
-            futures[spec.name].result(timeout=2 * _TIMEOUT)
-        except KafkaException as error:
-            cause: KafkaError = error.args[0]
-            if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                continue  # another process was faster
-            if not _is_creation_refusal(cause):
-                raise _failure(f"topic {spec.name} cannot be created", cause) from None
-            refused.append(f"{spec.name}: {cause.str()}")
-        else:
-            log.info("Created topic %s with %d partition(s)", spec.name, spec.partitions)
+    refused = [reason for spec in specs if (reason := _creation_refusal(spec, futures[spec.name]))]
     if refused:
         commands = "\n".join(f"  {creation_command(spec, replication_factor)}" for spec in specs)
         raise KafkaRefusedError(
             f"Kafka refuses to create topics ({'; '.join(refused)}). Create them once with these commands, run by "
             f"somebody who may, then start again:\n{commands}"
         )
+
+
+def _creation_refusal(spec: TopicSpec, created: Future[None]) -> str | None:
+    try:
+        created.result(timeout=2 * _TIMEOUT)
+    except KafkaException as error:
+        cause: KafkaError = error.args[0]
+        if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return None  # another process was faster
+        if not _is_creation_refusal(cause):
+            raise _failure(f"topic {spec.name} cannot be created", cause) from None
+        return f"{spec.name}: {cause.str()}"
+    log.info("Created topic %s with %d partition(s)", spec.name, spec.partitions)
+    return None
 
 
 def _is_creation_refusal(error: KafkaError) -> bool:
