@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
-from typing import Any
 
 import click
 
-from shotgun_runtime.errors import StreamError
+from shotgun_runtime.cli import run_cli, version_option
 
 _COMMANDS = ("broker", "demo", "site")
 
@@ -34,16 +32,13 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a failure that its user can mend is one line and an exit code."""
-        try:
-            return super().invoke(ctx)
-        except StreamError as error:
-            click.echo(f"error: {error}", err=True)
-            ctx.exit(error.exit_code)
 
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("shotgun-stream"), prog_name="shotgun-sandbox")
-def main() -> None:
+@click.group("shotgun-sandbox", cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@version_option
+def commands() -> None:
     """A Shotgun site, an Apache Kafka and a demo on this machine, to try things out and to test against."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    run_cli(commands)

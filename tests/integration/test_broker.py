@@ -45,14 +45,14 @@ def test_topics_and_records_survive_a_restart_on_the_same_folder(
     own_broker: StartBroker, tmp_path: Path
 ) -> None:
     # Given a topic with a record, on a broker in a named folder
-    broker = own_broker(data=tmp_path / "data")
+    broker = own_broker(data=tmp_path / "Jürgen's data")
     kept = Kafka(broker).create_topic("kept")
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
     producer.produce(kept, b"value")
     assert producer.flush(30) == 0
     broker.close()
     # When another broker starts on that folder
-    again = own_broker(data=tmp_path / "data")
+    again = own_broker(data=tmp_path / "Jürgen's data")
     # Then it serves what the first one stored
     assert [record.value() for record in Kafka(again).read(kept)] == [b"value"]
 

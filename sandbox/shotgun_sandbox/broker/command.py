@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -37,20 +37,26 @@ def broker_command(port: int, data: Path | None) -> None:
     """
     # One way out for both signals, wherever they arrive; Kafka's supervisor ends what an impatient second one leaves.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    ready = False
-    try:
-        with _progress() as report, Broker(data, port=port, report=report) as broker:
-            ready = True
+    with ExitStack() as stack:
+        with _progress() as report:
+            broker = stack.enter_context(Broker(data, port=port, report=report))
+        try:
             click.echo(json.dumps({"bootstrap_servers": broker.bootstrap_servers}))
             code = broker.wait()
-            raise StreamError(
-                f"Kafka ended by itself with exit code {code}. The last lines of its log:\n{broker.log_tail()}"
-            )
-    except KeyboardInterrupt:
-        if not ready:
-            raise
+        except KeyboardInterrupt:
+            return
+        raise StreamError(
+            f"Kafka ended by itself with exit code {code}. The last lines of its log:\n{broker.log_tail()}"
+        )
 
 
 @contextmanager
 def _progress() -> Iterator[Report]:
-    yield lambda text: click.echo(text, err=True)
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda text: click.echo(text, err=True)
+        return
+    with console.status("Starting Apache Kafka") as status:
+        yield status.update

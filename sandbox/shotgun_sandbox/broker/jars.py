@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import importlib.util
-import json
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from shotgun_runtime.errors import ConfigurationError, KafkaRefusedError
 
 KAFKA_VERSION = "4.1.1"
 CACHE = "SHOTGUN_STREAM_CACHE"
-# Kafka's own artifact names no logging backend: without one it would die in silence.
-COORDINATES = (
-    ("org.apache.kafka", "kafka_2.13", KAFKA_VERSION),
-    ("org.slf4j", "slf4j-simple", "1.7.36"),
-)
-_LIST = "jars.json"
+_TRIES = 3
+_REQUEST_TIMEOUT = 30  # seconds
 _REFUSED_BY_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 Report = Callable[[str], None]
 """Is told, in a line of text, what takes long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """One published file, and what its bytes must be."""
+
+    group: str
+    name: str
+    version: str
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        """The name under which it is published and kept."""
+        return f"{self.name}-{self.version}.jar"
 
 
 def class_path(environ: Mapping[str, str], report: Report) -> str:
@@ -56,13 +70,20 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "shotgun-stream"
 
 
+def pinned_jars() -> list[Jar]:
+    """Every jar of the class path."""
+    text = files(__package__).joinpath(f"kafka-{KAFKA_VERSION}.txt").read_text("utf-8")
+    jars = []
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            group, name, version, sha256 = line.replace(":", " ").split()
+            jars.append(Jar(group, name, version, sha256))
+    return jars
+
+
 def is_complete(folder: Path) -> bool:
-    """Whether the folder still holds every jar that was put there, in its full size."""
-    try:
-        sizes: dict[str, int] = json.loads((folder / _LIST).read_text("utf-8"))
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError):
-        return False
+    """Whether the folder holds every jar. (It is put in place as a whole; some cleaners take single old files away.)"""
+    return all((folder / jar.file_name).is_file() for jar in pinned_jars())
 
 
 def _cached_jars(cache: Path, report: Report) -> Path:
@@ -97,75 +118,72 @@ def _fill(folder: Path, report: Report) -> None:
     for left_over in folder.parent.glob(f".{folder.name}-*"):
         shutil.rmtree(left_over, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
-        jars = Path(name, "jars")
-        jars.mkdir()
-        _fetch_with_retry(Path(name), jars, report)
-        (jars / _LIST).write_text(
-            json.dumps({jar.name: jar.stat().st_size for jar in jars.glob("*.jar")}), "utf-8"
-        )
+        filled = Path(name, "jars")
+        filled.mkdir()
+        _fetch(Path(name, "repository"), filled, report)
         shutil.rmtree(folder, ignore_errors=True)
-        jars.rename(folder)
+        filled.rename(folder)
 
 
-def _fetch_with_retry(scratch: Path, jars: Path, report: Report) -> None:
+def _fetch(repository: Path, into: Path, report: Report) -> None:
+    context = _maven(repository)
+    jars = pinned_jars()
+    for done, jar in enumerate(jars):
+        if done % 10 == 0:
+            report(f"Fetching Apache Kafka {KAFKA_VERSION} (45 MB, once): {done} of {len(jars)} files")
+        try:
+            shutil.move(_download(context, jar), into / jar.file_name)
+        except Exception as error:  # jgo fails as the network, its parser or the disk happens to
+            if _is_refused_by_disk(error):
+                raise
+            raise KafkaRefusedError(_not_fetched(jar, error)) from error
+
+
+def _maven(repository: Path) -> Any:
     if importlib.util.find_spec("jgo") is None:
         raise ConfigurationError(
             "the package jgo, which fetches Apache Kafka, is not installed: pip install 'shotgun-stream[sandbox]' "
             "(or set KAFKA_HOME to the folder of an unpacked Kafka)"
         )
-    failure = _try_to_fetch(scratch / "first", jars, report)
-    if failure is not None:
-        # A new repository for the second try: a file that broke off in the middle would be taken for whole.
-        report(f"Fetching Apache Kafka {KAFKA_VERSION} failed ({type(failure).__name__}); once more")
-        failure = _try_to_fetch(scratch / "second", jars, report)
-    if failure is not None:
-        raise KafkaRefusedError(
-            f"Apache Kafka {KAFKA_VERSION} cannot be fetched ({type(failure).__name__}). Check the network, or the "
-            "repositories in jgo's configuration file; or set KAFKA_HOME to the folder of an unpacked Kafka; or copy "
-            f"the folder kafka-{KAFKA_VERSION} from another machine's cache and name the folder it is in: {CACHE}=FOLDER"
-        ) from failure
-
-
-def _try_to_fetch(repository: Path, jars: Path, report: Report) -> Exception | None:
-    try:
-        _fetch(repository, jars, report)
-    except Exception as error:  # jgo fails as its parser, the network or the disk happens to
-        if isinstance(error, OSError) and error.errno in _REFUSED_BY_DISK:
-            raise
-        return error
-    return None
-
-
-def _fetch(repository: Path, jars: Path, report: Report) -> None:
-    artifacts = _resolve(repository, report)
-    tenth = max(1, len(artifacts) // 10)
-    for done, artifact in enumerate(artifacts):
-        if done % tenth == 0:
-            report(f"Fetching Apache Kafka {KAFKA_VERSION}: {done} of {len(artifacts)} files")
-        jar = Path(shutil.copy(artifact.resolve(), jars))
-        with zipfile.ZipFile(jar) as archive:
-            broken = archive.testzip()
-        if broken is not None:
-            raise ValueError(f"{jar.name} is damaged at {broken}")
-    report(f"Fetched Apache Kafka {KAFKA_VERSION}")
-
-
-def _resolve(repository: Path, report: Report) -> list[Any]:
     from jgo.config import GlobalSettings
-    from jgo.maven import Dependency, MavenContext
+    from jgo.maven import MavenContext
 
-    report(f"Fetching Apache Kafka {KAFKA_VERSION} (45 MB, once): finding out what it needs")
-    user = GlobalSettings.load()
-    context = MavenContext(
-        repo_cache=repository,
-        # Maven's own folder is read, never written: an interrupted fetch would leave half a file there.
-        local_repos=[user.repo_cache],
-        remote_repos=user.repositories or None,
-        timeout=30,
+    # A repository of our own: an interrupted fetch would leave half a file in the one that Maven uses.
+    repositories = GlobalSettings.load().repositories or None
+    return MavenContext(repo_cache=repository, remote_repos=repositories, timeout=_REQUEST_TIMEOUT)
+
+
+def _download(context: Any, jar: Jar) -> Path:
+    artifact = context.project(jar.group, jar.name).at_version(jar.version).artifact()
+    retrying = Retrying(
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_exponential(0.5),
+        retry=retry_if_exception(
+            lambda error: isinstance(error, Exception) and not _is_refused_by_disk(error)
+        ),
+        reraise=True,
     )
-    wanted = [
-        Dependency(context.project(group, name).at_version(version).artifact(), scope="compile")
-        for group, name, version in COORDINATES
-    ]
-    direct, transitive = context.resolver.resolve(wanted)
-    return [found.artifact for found in [*direct, *transitive] if found.scope in ("compile", "runtime")]
+    return retrying(_download_once, artifact, jar)
+
+
+def _download_once(artifact: Any, jar: Jar) -> Path:
+    # What an earlier try left may be half a file, and jgo would take it for whole.
+    artifact.cached_path.unlink(missing_ok=True)
+    path: Path = artifact.resolve()
+    if hashlib.sha256(path.read_bytes()).hexdigest() != jar.sha256:
+        raise ValueError(f"{jar.file_name} is not the file that was published")
+    return path
+
+
+def _is_refused_by_disk(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in _REFUSED_BY_DISK
+
+
+def _not_fetched(jar: Jar, error: Exception) -> str:
+    # Not the error's own text: it is long, and of several libraries deep.
+    return (
+        f"{jar.file_name} of Apache Kafka {KAFKA_VERSION} cannot be fetched ({type(error).__name__}). Check the "
+        "network, or the repositories in jgo's configuration file; or set KAFKA_HOME to the folder of an unpacked "
+        f"Kafka; or copy the folder kafka-{KAFKA_VERSION} from another machine's cache and name the folder it is in: "
+        f"{CACHE}=FOLDER"
+    )

@@ -104,6 +104,7 @@ class Broker:
         if self._folder is None:
             self._folder = DataFolder(self._path)
         lock = self._folder.lock()
+        self._report("Starting Apache Kafka")
         try:
             self._folder.start_new_log()
             self._format(self._folder, command, lock)
@@ -207,7 +208,12 @@ class Broker:
 
     def _launch(self, folder: DataFolder, command: list[str], lock: int) -> SupervisedProcess:
         return SupervisedProcess(
-            command, log=folder.log, held_file=lock, remove=folder.path if folder.temporary else None
+            command,
+            # Messages are looked into, and folders named in any script must work: also where the locale is another one.
+            {**self._environ, "LC_ALL": "C.UTF-8"},
+            log=folder.log,
+            held_file=lock,
+            remove=folder.path if folder.temporary else None,
         )
 
     def _answers(self, process: SupervisedProcess, port: int) -> bool:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +22,15 @@ class SupervisedProcess:
     `close`.
     """
 
-    def __init__(self, command: Sequence[str], *, log: Path, held_file: int, remove: Path | None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        log: Path,
+        held_file: int,
+        remove: Path | None,
+    ) -> None:
         with log.open("ab") as output:
             self._supervisor = subprocess.Popen(  # noqa: S603 - our own script
                 [
@@ -32,6 +40,7 @@ class SupervisedProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
+                env=environ,
                 start_new_session=True,
                 pass_fds=(held_file,),
             )
