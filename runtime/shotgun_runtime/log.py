@@ -35,7 +35,7 @@ def configure_logging(settings: LoggingSettings, *, service: str, stream: TextIO
     if settings.file:
         handlers.append(_file_handler(settings, settings.file))
     for handler in handlers:
-        handler.setFormatter(_Redacting(_formatter(settings.format, service), redact))
+        handler.setFormatter(_Redacting(_formatter(settings.format, service, redact), redact))
     if settings.email:
         mail = MailHandler(settings.email, service=service, host=socket.gethostname())
         mail.setFormatter(_Redacting(_TextFormatter(), redact))
@@ -52,9 +52,10 @@ def close_logging() -> None:
 
 
 def _replace(root: logging.Logger, handlers: Iterable[logging.Handler]) -> None:
-    for old in [handler for handler in root.handlers if getattr(handler, _OURS, False)]:
-        root.removeHandler(old)
+    # Mail first, which was added last: what it says about its end still has somewhere to go.
+    for old in [handler for handler in reversed(root.handlers) if getattr(handler, _OURS, False)]:
         old.close()
+        root.removeHandler(old)
     for handler in handlers:
         setattr(handler, _OURS, True)
         root.addHandler(handler)
@@ -71,8 +72,8 @@ def _file_handler(settings: LoggingSettings, path: Path) -> logging.Handler:
         ) from None
 
 
-def _formatter(form: str, service: str) -> logging.Formatter:
-    return _JsonFormatter(service) if form == "json" else _TextFormatter()
+def _formatter(form: str, service: str, redact: Redactor) -> logging.Formatter:
+    return _JsonFormatter(service, redact) if form == "json" else _TextFormatter()
 
 
 def _moment(record: logging.LogRecord) -> str:
@@ -93,9 +94,10 @@ class _TextFormatter(logging.Formatter):
 class _JsonFormatter(JsonFormatter):
     """One object a line: timestamp, level, logger, message, service, exception, and what ``extra`` holds."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, redact: Redactor) -> None:
         super().__init__("%(message)s", json_ensure_ascii=False)
         self._service = service
+        self._redact = redact
 
     def add_fields(
         self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
@@ -120,6 +122,10 @@ class _JsonFormatter(JsonFormatter):
             log_data["stack"] = stack
         for key, value in rest.items():
             log_data.setdefault(key, value)
+        # Here as well as in the finished line: what is escaped twice cannot be recognised any more.
+        for key, value in log_data.items():
+            if isinstance(value, str):
+                log_data[key] = self._redact(value)
 
 
 class _Redacting(logging.Formatter):

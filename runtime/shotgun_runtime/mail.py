@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
@@ -46,6 +47,15 @@ class MailBudget:
         return held
 
 
+@dataclass(frozen=True, slots=True)
+class _Mail:
+    """One mail that waits; ``held`` counts the errors before it that were held back."""
+
+    subject: str
+    text: str
+    held: int
+
+
 class MailHandler(logging.Handler):
     """Sends records of level ERROR and above. ``emit`` never waits: the sending happens in the handler's thread.
 
@@ -68,25 +78,29 @@ class MailHandler(logging.Handler):
         self._host = host
         self._clock = clock
         self._close_seconds = close_seconds
+        self._lock = threading.Lock()  # guards the budget between whoever logs and the sending thread
         self._budget = MailBudget(settings.max_per_minute)
-        self._waiting: queue.Queue[tuple[str, str] | None] = queue.Queue(_QUEUE_SIZE)
+        self._waiting: queue.Queue[_Mail | None] = queue.Queue(_QUEUE_SIZE)
         self._broken = False
         self._deadline: Deadline | None = None
         self._thread = threading.Thread(target=self._run, name="mail", daemon=True)
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue a record for sending, or count it as held back. Called under the handler's lock."""
+        """Queue a record for sending, or count it as held back."""
         if record.name == log.name or self._deadline is not None:
             return
-        if not self._budget.admit(self._clock()):
-            return
+        with self._lock:
+            if not self._budget.admit(self._clock()):
+                return
+            held = self._budget.take_held()
         try:
             text = self.format(record)
-            first_line = text.partition("\n")[0].partition(f"{record.name}: ")[2] or record.levelname
-            self._waiting.put_nowait((f"{record.levelname}: {first_line}", text))
+            first_line = text.partition("\n")[0].partition(f"{record.name}: ")[2]
+            self._waiting.put_nowait(_Mail(f"{record.levelname}: {first_line}", text, held))
         except queue.Full:
-            self._budget.held += 1
+            with self._lock:
+                self._budget.held += held + 1
         except Exception:  # noqa: BLE001 - logging's own way to report a handler's fault
             self.handleError(record)
 
@@ -101,22 +115,21 @@ class MailHandler(logging.Handler):
 
     def _run(self) -> None:
         while (mail := self._waiting.get()) is not None:
-            self._deliver(*mail)
-        with self.lock or threading.Lock():
-            held = self._budget.held
-        if held:
-            self._deliver("errors held back", "No error after those that were held back.")
-
-    def _deliver(self, subject: str, text: str) -> None:
-        with self.lock or threading.Lock():
+            self._deliver(mail)
+        with self._lock:
             held = self._budget.take_held()
-        if held:
-            text += f"\n\n{held} more error(s) before this one were not mailed; the log has them."
+        if held and not self._broken:
+            self._deliver(_Mail("stopped", "The service has stopped.", held))
+
+    def _deliver(self, mail: _Mail) -> None:
+        text = mail.text
+        if mail.held:
+            text += f"\n\n{mail.held} more error(s) before this one were not mailed; the log has them."
         try:
-            self._send(self._message(subject, text))
+            self._send(self._message(mail.subject, text))
         except Exception as error:  # noqa: BLE001 - mail must never break the service
-            with self.lock or threading.Lock():
-                self._budget.held += held + 1
+            with self._lock:
+                self._budget.held += mail.held + 1
             if not self._broken:
                 self._broken = True
                 log.warning(

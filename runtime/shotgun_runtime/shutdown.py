@@ -80,18 +80,12 @@ class Shutdown:
         return self._deadline or Deadline.after(self.timeout, self._clock)
 
 
-@contextlib.contextmanager
-def signal_handlers(shutdown: Shutdown) -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into a request while the block runs; the old handlers come back after it.
+def install_signal_handlers(shutdown: Shutdown) -> Callable[[], None]:
+    """Turn SIGTERM and SIGINT into a request; return the function that brings the old handlers back.
 
     A second signal ends the process at once with 128 + its number. To be used in the main thread.
     """
     received: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-
-    def relay() -> None:
-        while (number := received.get()) is not None:
-            shutdown.request(f"{signal.Signals(number).name} received")
-
     seen: list[int] = []
 
     # The interrupted main thread may hold any lock, the event's and the log's too. A handler therefore only puts the
@@ -103,20 +97,28 @@ def signal_handlers(shutdown: Shutdown) -> Iterator[None]:
         seen.append(number)
         received.put(number)
 
+    def relay() -> None:
+        while (number := received.get()) is not None:
+            shutdown.request(f"{signal.Signals(number).name} received")
+
     watcher = threading.Thread(target=relay, name="signals", daemon=True)
     watcher.start()
     old = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
+
+    def restore() -> None:
         for number, handler in old.items():
             signal.signal(number, handler)
         received.put(None)
         watcher.join()
 
+    return restore
 
-def install_signal_handlers(shutdown: Shutdown) -> Callable[[], None]:
-    """As ``signal_handlers``, for the life of the process; returns the function that takes them out again."""
-    stack = contextlib.ExitStack()
-    stack.enter_context(signal_handlers(shutdown))
-    return stack.close
+
+@contextlib.contextmanager
+def signal_handlers(shutdown: Shutdown) -> Iterator[None]:
+    """As ``install_signal_handlers``, while the block runs."""
+    restore = install_signal_handlers(shutdown)
+    try:
+        yield
+    finally:
+        restore()
