@@ -64,7 +64,7 @@ class ControlTopic:
     def __init__(self, settings: Settings, *, watch: BrokerWatch | None = None) -> None:
         self._topic = settings.stream.control_topic
         self._state = ControlState()
-        config = consumer_config(settings, watch=watch, enable_partition_eof=True, fetch_wait_max_ms=5000)
+        config = consumer_config(settings, watch=watch, enable_partition_eof=True, fetch_wait_max_ms=1000)
         self._consumer: Consumer = new_consumer(config)
         self._end = 0
 

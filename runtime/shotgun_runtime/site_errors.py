@@ -157,6 +157,11 @@ def _not_a_site(error: BaseException, site: str) -> SiteFailure:
     )
 
 
+def _not_understood(error: BaseException, site: str) -> SiteFailure:
+    text = f"the client does not understand what {site} answers ({type(error).__name__}: {error}). {_CHECK_URL}"
+    return SiteFailure("not_a_site", text, retryable=True)
+
+
 def _cut(error: BaseException, site: str) -> SiteFailure:
     text = f"the answer of {site} is cut off or damaged ({type(error).__name__}: {error})"
     return SiteFailure("network", text, retryable=True)
@@ -204,7 +209,7 @@ _BY_CLASS: tuple[tuple[tuple[type[BaseException], ...], Callable[[BaseException,
     ((http.client.BadStatusLine, ConnectionError), _unreachable),
     ((http.client.HTTPException, EOFError, json.JSONDecodeError, UnicodeDecodeError), _cut),
     ((OSError, httplib2.error.HttpLib2Error), _unreachable),
-    ((AttributeError, KeyError, TypeError), _not_a_site),
+    ((AttributeError, KeyError, TypeError), _not_understood),
 )
 
 
