@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from shotgun_schemas import headers
 
 
+def event_id_of(key: bytes | None) -> int | None:
+    """The event id in a record's key; None when it holds none."""
+    return int(key) if key and key.isdigit() else None
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One record of the event topic as it was read. `epoch` names the assignment that it was read in."""
@@ -16,6 +21,7 @@ class Delivery:
     partition: int
     offset: int
     epoch: int
+    key: bytes | None
     value: bytes | None
     headers: Mapping[str, bytes]
     timestamp: float
@@ -25,6 +31,11 @@ class Delivery:
     def size(self) -> int:
         """Bytes that it holds in memory, roughly."""
         return len(self.value or b"") + 500
+
+    @property
+    def event_id(self) -> int | None:
+        """The event's id, which is the record's key; None for a foreign record."""
+        return event_id_of(self.key)
 
     def text(self, header: str) -> str | None:
         """A header as text; None when the record has none of that name."""

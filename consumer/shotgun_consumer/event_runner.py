@@ -75,12 +75,12 @@ class EventRunner:
             return Result(delivery, Outcome.FILTERED)
         outcome = Outcome.SUCCEEDED
         for call in wanted:
-            error = call.run(row, position)
-            if error is None:
+            raised = call.run(row, position)
+            if raised is None:
                 continue
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(raised).__name__}: {raised}"
             verdict = self._policy.decide(Failure(call.spec.key, call.spec.stop_on_error, reason))
-            self._report(call.spec, row, position, error, verdict)
+            self._report(call.spec, row, position, raised, verdict)
             if verdict is Verdict.PAUSE:
                 return Result(
                     delivery, None, f"callback {call.spec.name!r} raised {reason} on event {row.get('id')}"

@@ -19,7 +19,8 @@ class PartitionState:
     """Progress, and the events that were read and not yet handed to a worker.
 
     `throttled` says that reading is paused because too much is queued, `stopped` that it is paused behind an event
-    that failed, with the reason. `timestamp` is the time of the last event that was read.
+    that failed, with the reason. `timestamp` and `last_key` are those of the last event that was
+    read.
     """
 
     partition: int
@@ -28,6 +29,7 @@ class PartitionState:
     stopped: str | None = None
     at_end: bool = False
     timestamp: float = 0.0
+    last_key: bytes | None = None
     _queue: deque[Delivery] = field(default_factory=deque)
     _bytes: int = 0
     _started: deque[Delivery] = field(default_factory=deque)
@@ -41,7 +43,7 @@ class PartitionState:
         """Take at most `count` events from the queue, to be handed to a worker. None behind a failure."""
         if self.stopped is not None:
             return []
-        taken = []
+        taken: list[Delivery] = []
         while self._queue and len(taken) < count:
             delivery = self._queue.popleft()
             self._bytes -= delivery.size
@@ -92,9 +94,9 @@ class PartitionState:
             and self._bytes < MAX_QUEUED_BYTES // RESUME_BELOW
         )
 
-    def oldest_timestamp(self) -> float | None:
-        """Time of the oldest event that was read and has not ended, in seconds since 1970; None without one."""
+    def oldest(self) -> Delivery | None:
+        """The oldest event that was read and has not ended; None without one."""
         for events in (self._started, self._queue):
             if events:
-                return events[0].timestamp
+                return events[0]
         return None

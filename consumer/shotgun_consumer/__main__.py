@@ -1,0 +1,5 @@
+"""Makes `python -m shotgun_consumer` the same as `shotgun-consumer`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,139 @@
+"""The partitions that a group member owns, from their assignment to their revocation. Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from .commits import CommitPipeline
+from .delivery import Delivery, Result, event_id_of
+from .partition_state import PartitionState
+from .progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The event that the oldest position points to: the oldest unfinished one, else the last one read."""
+
+    event_id: int
+    timestamp: float
+
+
+class Assignment:
+    """State of all assigned partitions, and the commits that are due for them.
+
+    Synchronous, single owner: the group's thread. `epochs` numbers assignments over the whole life of the group in
+    this process, so what belongs to an earlier one is told apart from what belongs to the same partition now.
+    """
+
+    def __init__(self, max_uncommitted: int, epochs: Iterator[int] | None = None) -> None:
+        self.commits = CommitPipeline(max_uncommitted)
+        self._epochs = epochs if epochs is not None else count(1)
+        self._states: dict[int, PartitionState] = {}
+        self._turn = 0
+
+    def add(self, partition: int, offset: int) -> None:
+        """Take over a partition at its committed offset. What was known of an earlier assignment is gone."""
+        progress = Progress(next(self._epochs), offset)
+        self._states[partition] = PartitionState(partition, progress)
+        self.commits.assign(partition, progress, committed=True)
+
+    def remove(self, partition: int) -> None:
+        """Give a partition up: nothing of it counts or is committed any more."""
+        self._states.pop(partition, None)
+        self.commits.forget(partition)
+
+    def get(self, partition: int | None) -> PartitionState | None:
+        """The state of a partition; None when it is not assigned."""
+        return None if partition is None else self._states.get(partition)
+
+    def __iter__(self) -> Iterator[PartitionState]:
+        return iter(tuple(self._states.values()))
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def read(self, state: PartitionState, offset: int, key: bytes | None, timestamp: float) -> bool:
+        """Note a record that was read. False when it had been read before and is to be dropped."""
+        if not state.progress.deliver(offset):
+            return False
+        state.at_end = False
+        state.timestamp = timestamp
+        state.last_key = key
+        return True
+
+    def filter(self, state: PartitionState, offset: int) -> None:
+        """End an event that nobody wants, as soon as it was read."""
+        state.progress.finish(offset, state.progress.epoch)
+
+    def settle(self, result: Result) -> PartitionState | None:
+        """Take in what a worker says. None when it belongs to an earlier assignment and changes nothing."""
+        delivery = result.delivery
+        state = self._states.get(delivery.partition)
+        if state is None or state.progress.epoch != delivery.epoch:
+            return None
+        if result.outcome is None:
+            state.stop(delivery, result.reason, result.withheld)
+            return state
+        state.end(delivery.offset)
+        state.progress.finish(delivery.offset, delivery.epoch)
+        self.commits.finished(delivery.partition)
+        return state
+
+    def startable(self) -> list[Delivery]:
+        """The events to hand to the worker now, within the bound on what may be repeated.
+
+        Partitions take turns, so that a long queue of one does not keep the others waiting.
+        """
+        room = self.commits.room(self.started)
+        taken: list[Delivery] = []
+        states = list(self._states.values())
+        for index in range(len(states)):
+            if not room:
+                break
+            some = states[(self._turn + index) % len(states)].start(room)
+            room -= len(some)
+            taken.extend(some)
+        self._turn += 1
+        return taken
+
+    def give_back(self, deliveries: Collection[Delivery]) -> None:
+        """Queue events again that were handed over and have not been started."""
+        for state in self._states.values():
+            mine = [
+                delivery
+                for delivery in deliveries
+                if (delivery.partition, delivery.epoch) == (state.partition, state.progress.epoch)
+            ]
+            if mine:
+                state.give_back(mine)
+
+    @property
+    def started(self) -> int:
+        """Events that the worker holds, of all partitions."""
+        return sum(state.started for state in self._states.values())
+
+    @property
+    def queued(self) -> int:
+        """Events that wait to be handed over, of all partitions that are not stopped."""
+        return sum(state.queued for state in self._states.values() if state.stopped is None)
+
+    @property
+    def unfinished(self) -> int:
+        """Events that were read and have not ended."""
+        return sum(state.progress.unfinished for state in self._states.values())
+
+    def reached(self) -> Reached | None:
+        """Which event the group has come to, over all partitions here; None before anything was read."""
+        points = [point for state in self._states.values() if (point := _reached(state)) is not None]
+        return min(points, key=lambda point: point.event_id, default=None)
+
+
+def _reached(state: PartitionState) -> Reached | None:
+    oldest = state.oldest()
+    if oldest is not None:
+        event_id, timestamp = oldest.event_id, oldest.timestamp
+    else:
+        event_id, timestamp = event_id_of(state.last_key), state.timestamp
+    return None if event_id is None else Reached(event_id, timestamp)

@@ -1,0 +1,185 @@
+"""The command `shotgun-consumer`."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from prometheus_client import REGISTRY
+
+from shotgun_runtime.cli import config_options, run_cli, version_option
+from shotgun_runtime.errors import ConfigurationError
+from shotgun_runtime.health import Health
+from shotgun_runtime.http import StatusServer
+from shotgun_runtime.log import close_logging, configure_logging
+from shotgun_runtime.settings import Settings, require_consumer, require_kafka
+from shotgun_runtime.shutdown import Shutdown, signal_handlers
+from shotgun_runtime.start import Start, parse_start
+
+from . import check as checking
+from .plugin_config import plugin_config
+from .plugin_set import load_plugins
+from .rewind import rewind as rewind_group
+from .service import SERVICE, ConsumerService
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PORT = 9465
+
+
+@click.group("shotgun-consumer", context_settings={"help_option_names": ["-h", "--help"]})
+@version_option
+def commands() -> None:
+    """Run plugins that react to the events of a Shotgun site."""
+
+
+def _shortcuts(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that stand for keys of the configuration; they win over the file and the environment."""
+
+    @click.option("--team", metavar="TEAM", help="The team; part of each group's name (consumer.team).")
+    @click.option(
+        "--plugins",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="Folder with plugins, or one plugin. May be given more than once (consumer.plugin_paths).",
+    )
+    @click.option(
+        "--start",
+        metavar="WHERE",
+        help="Where a new group begins: latest, earliest, an event id or a date (consumer.start).",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *,
+        team: str | None,
+        plugins: tuple[Path, ...],
+        start: str | None,
+        overrides: Mapping[str, str],
+        **kwargs: Any,
+    ) -> Any:
+        given = {
+            "consumer.team": team,
+            "consumer.plugin_paths": ",".join(map(str, plugins)) or None,
+            "consumer.start": start,
+        }
+        chosen = {key: value for key, value in given.items() if value is not None}
+        return command(overrides={**overrides, **chosen}, **kwargs)
+
+    return wrapper
+
+
+@commands.command()
+@_shortcuts
+@config_options
+def run(settings: Settings) -> None:
+    """Run the plugins, each in a consumer group of its own, until SIGTERM or Ctrl-C.
+
+    Any number of processes may run for one team: they share the work.
+    """
+    require_consumer(settings)
+    configure_logging(settings.logging, service=SERVICE)
+    shutdown = Shutdown(settings.shutdown_timeout)
+    health = Health()
+    server = StatusServer(settings.http, DEFAULT_PORT, REGISTRY, health)
+    service = ConsumerService(settings, shutdown, health, REGISTRY)
+    try:
+        with signal_handlers(shutdown):
+            plugins = service.load()
+            port = server.start()
+            log.info("Metrics, /healthz and /readyz are served on port %d", port)
+            _end_in_time(shutdown)
+            service.run(plugins)
+    finally:
+        server.close()
+        close_logging()
+
+
+@commands.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@config_options
+def check(settings: Settings, paths: tuple[Path, ...], as_json: bool) -> int:
+    """Load plugins without Kafka and Shotgun, and print their callbacks, filters and mistakes.
+
+    PATH is a folder or one file; without one, those of the configuration. Exits with 2 when a plugin cannot be started.
+    """
+    configure_logging(
+        settings.logging.model_copy(update={"level": "ERROR", "email": None, "file": None}),
+        service=SERVICE,
+        stream=sys.stderr,
+    )
+    folders = list(paths) or settings.consumer.plugin_paths
+    if not folders:
+        raise ConfigurationError("no plugins to check; name a folder or a file: shotgun-consumer check PATH")
+    plugins = load_plugins(folders, settings.consumer, plugin_config(settings))
+    if as_json:
+        click.echo(json.dumps(checking.as_json(plugins), indent=2))
+    else:
+        for line in checking.as_text(plugins):
+            click.echo(line)
+    return ConfigurationError.exit_code if plugins.failures else 0
+
+
+@commands.command()
+@click.argument("group")
+@click.option("--to-earliest", is_flag=True, help="Go on at the first event of the stream.")
+@click.option("--to-latest", is_flag=True, help="Go on at the end: everything up to now is passed over.")
+@click.option("--to-event", metavar="ID", help="Go on at the first event with this id or a larger one.")
+@config_options
+def rewind(settings: Settings, group: str, to_earliest: bool, to_latest: bool, to_event: str | None) -> None:
+    """Set the position of GROUP, which must have no members.
+
+    A group that holds because its position is lost leaves Kafka's group by itself and goes on a moment after this.
+    """
+    if sum((to_earliest, to_latest, to_event is not None)) != 1:
+        raise click.UsageError(
+            "say where to go on: exactly one of --to-earliest, --to-latest and --to-event ID"
+        )
+    require_kafka(settings.kafka)
+    configure_logging(settings.logging, service=SERVICE, stream=sys.stderr)
+    offsets = rewind_group(settings, group, _target(to_earliest, to_event))
+    for partition, offset in sorted(offsets.items()):
+        click.echo(f"{group}: {settings.stream.topic}[{partition}] goes on at offset {offset}")
+
+
+def _target(to_earliest: bool, to_event: str | None) -> Start:
+    if to_event is None:
+        return Start("earliest" if to_earliest else "latest")
+    if not (to_event.isascii() and to_event.isdigit()):
+        raise click.BadParameter(
+            f"{to_event!r} is no event id; give a number such as 123456", param_hint="--to-event"
+        )
+    return parse_start(to_event)
+
+
+def _end_in_time(shutdown: Shutdown) -> None:
+    """Whatever hangs, the process ends soon after its time to stop is over; a callback's thread cannot be killed."""
+
+    def watch() -> None:
+        shutdown.wait()
+        threading.Event().wait(shutdown.deadline.remaining() + LAST_SECONDS)
+        log.error("The stop took longer than %g s: ending at once", shutdown.timeout)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="last-resort", daemon=True).start()
+
+
+LAST_SECONDS = 5.0
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    run_cli(commands)
+
+
+if __name__ == "__main__":
+    main()

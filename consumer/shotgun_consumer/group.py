@@ -1,0 +1,190 @@
+"""The thread of one consumer group: joins, works, holds where somebody must decide, and joins again."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from confluent_kafka import Consumer, KafkaException
+
+from shotgun_runtime.backoff import Backoff, OutageLog
+from shotgun_runtime.errors import StreamError
+from shotgun_runtime.kafka import explain
+from shotgun_runtime.shutdown import Deadline, Shutdown
+
+from .delivery import Delivery, Result
+from .metrics import GroupMetrics
+from .placement import Hold, Witness
+from .positions import Positions
+from .session import Member, Session
+from .stream import REFRESH_SECONDS, Stream
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+
+HOLD_CHECK_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """How a group fares. `reason` says why it does not work; empty when it does."""
+
+    group: str
+    reason: str
+
+
+class Group:
+    """One plugin's consumer group in this process.
+
+    `start`, `state` and `join` are for the main thread. Everything else happens in the group's own thread, which is
+    the only one that touches the group's positions. Whatever breaks a membership, the next one is tried, with
+    back-off, until a stop is requested.
+    """
+
+    def __init__(
+        self,
+        member: Member,
+        make_consumer: Callable[..., Consumer],
+        run_event: Callable[[Delivery], Result],
+        positions: Positions,
+        stream: Stream,
+        metrics: GroupMetrics,
+        shutdown: Shutdown,
+    ) -> None:
+        self._member = member
+        self._make_consumer = make_consumer
+        self._run_event = run_event
+        self._positions = positions
+        self._stream = stream
+        self._metrics = metrics
+        self._shutdown = shutdown
+        self._epochs = itertools.count(1)
+        self._reason = "starting"
+        self._witnessed = False
+        self._next_witness = 0.0
+        # Kafka's close() may hang without a broker; the process's end must not.
+        self._thread = threading.Thread(target=self._loop, name=f"group {member.group}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def join(self, deadline: Deadline) -> bool:
+        """Wait for the thread's end. False when it has not ended in time."""
+        self._thread.join(deadline.remaining())
+        return not self._thread.is_alive()
+
+    @property
+    def state(self) -> GroupState:
+        """How the group fares now."""
+        return GroupState(self._member.group, self._reason)
+
+    def _loop(self) -> None:
+        worker = Worker(f"worker {self._member.group}", self._run_event)
+        backoff = Backoff(initial=0.2, maximum=10.0)
+        outage = OutageLog(f"group {self._member.group}", log)
+        try:
+            while not self._shutdown.requested.is_set():
+                problem = self._attempt(worker)
+                if problem is None:
+                    outage.recovered()
+                    backoff.reset()
+                    continue
+                self._reason = problem
+                outage.failed(problem)
+                self._shutdown.wait(backoff.pause())
+        finally:
+            worker.close()
+            if not worker.join(self._shutdown.deadline.remaining()):
+                log.warning("Group %s: a callback still runs while the process ends", self._member.group)
+
+    def _attempt(self, worker: Worker) -> str | None:
+        """One membership. Returns the problem that keeps the group from working, None when it had worked."""
+        try:
+            hold = self._positions.check()
+            if hold is not None:
+                self._hold(hold)
+                return None
+            return self._take_part(worker)
+        except KafkaException as error:
+            return explain(error.args[0])
+        except StreamError as error:
+            return str(error)
+        except Exception as error:
+            log.exception("Group %s: unexpected error; the group joins anew", self._member.group)
+            return f"unexpected {type(error).__name__}: {error}"
+
+    def _take_part(self, worker: Worker) -> str | None:
+        self._reason = "joining the group"
+        session = Session(
+            self._member, self._make_consumer, worker, self._positions, self._metrics, self._epochs
+        )
+        topic_id = self._stream.identity.topic_id
+        try:
+            session.run(self._shutdown.requested, lambda session: self._observe(session, topic_id))
+        finally:
+            stopping = self._shutdown.requested.is_set()
+            deadline = self._shutdown.deadline if stopping else Deadline.after(self._member.revoke_timeout)
+            if not stopping:
+                self._reason = "leaving the group"
+            session.close(deadline)
+        ending = session.ending
+        if isinstance(ending, Hold):
+            self._hold(ending)
+            return None
+        return ending
+
+    def _hold(self, hold: Hold) -> None:
+        """Stay out of the group, so that its offsets can be altered, until there is a position again."""
+        log.error("%s", hold.reason)
+        self._reason = hold.reason
+        self._metrics.waiting.set(1)
+        try:
+            while not self._shutdown.wait(HOLD_CHECK_SECONDS):
+                try:
+                    again = self._positions.check()
+                except (KafkaException, StreamError):
+                    continue
+                if again is None:
+                    log.info("Group %s goes on: it has a position again", self._member.group)
+                    return
+                if again != hold:
+                    log.error("%s", again.reason)
+                    hold = again
+                    self._reason = hold.reason
+        finally:
+            self._metrics.waiting.set(0)
+
+    def _observe(self, session: Session, topic_id: str) -> None:
+        """About once a second: is the group ready, is the topic still the same, and what is there to witness."""
+        self._reason = "" if session.joined else "joining the group"
+        identity = self._stream.identity
+        if identity.topic_id != topic_id:
+            session.ending = "its topic was deleted and made anew"
+            return
+        if not len(session.assignment):
+            return
+        if not self._witnessed:
+            try:
+                self._witnessed = self._positions.all_known()
+            except KafkaException:
+                return
+        now = time.monotonic()
+        if self._witnessed and now >= self._next_witness:
+            self._next_witness = now + REFRESH_SECONDS
+            reached = session.assignment.reached()
+            event_id = None if reached is None else reached.event_id
+            event_at = None if reached is None or not reached.timestamp else _iso(reached.timestamp)
+            self._stream.offer_witness(
+                self._member.group, Witness(identity.topic_id, identity.partitions, event_id, event_at)
+            )
+
+
+def _iso(timestamp: float) -> str:
+    moment = datetime.fromtimestamp(timestamp, timezone.utc)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

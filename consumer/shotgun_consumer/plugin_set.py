@@ -1,0 +1,61 @@
+"""All plugins of a process: those that can be started, and what is wrong with the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from configparser import ConfigParser
+from dataclasses import dataclass
+from pathlib import Path
+
+from shotgun_runtime.settings import ConsumerSettings
+
+from .plugin_files import find_plugin_files, plugin_folders
+from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, load_plugin, offer_helpers
+from .plugin_options import plugin_options
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSet:
+    """What loading gave. `failures` has the plugins, by name, that cannot be started."""
+
+    loaded: tuple[LoadedPlugin, ...]
+    failures: dict[str, PluginError]
+
+
+def load_plugins(paths: Sequence[Path], settings: ConsumerSettings, config: ConfigParser) -> PluginSet:
+    """Load every plugin that lies in these paths. A broken plugin keeps no other one from being loaded.
+
+    Raises ConfigurationError for a missing folder, two plugins of one name, and options that cannot be honoured.
+    """
+    files = find_plugin_files(paths, settings.only)
+    offer_helpers(plugin_folders(paths))
+    loaded: list[LoadedPlugin] = []
+    failures: dict[str, PluginError] = {}
+    for file in files:
+        options = plugin_options(settings, file.name)
+        try:
+            loaded.append(load_plugin(file, options.api, config))
+        except NotAPluginError:
+            log.info("%s is a helper, not a plugin: it does not register callbacks", file.path)
+        except PluginError as error:
+            failures[file.name] = error
+    return PluginSet(tuple(loaded), failures)
+
+
+def report(plugins: PluginSet) -> None:
+    """Log what was loaded, what is suspicious, and what could not be loaded."""
+    for plugin in plugins.loaded:
+        callbacks = ", ".join(spec.name for spec in plugin.callbacks) or "no callbacks"
+        log.info("Plugin %s loaded from %s: %s", plugin.name, plugin.path, callbacks)
+        for warning in plugin.warnings:
+            log.warning("Plugin '%s': %s", plugin.path.name, warning)
+    for error in plugins.failures.values():
+        log.error(
+            "%s (%s) The plugin is not started, the others are; correct it and restart%s",
+            error,
+            error.where(),
+            f"\n{error.details.rstrip()}" if error.details else "",
+        )

@@ -1,0 +1,214 @@
+"""Reads and writes a group's positions, and resolves where a new group begins."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from confluent_kafka import (
+    OFFSET_INVALID,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from shotgun_runtime.errors import StreamError
+from shotgun_runtime.kafka import BrokerWatch, consumer_config, new_consumer
+from shotgun_runtime.settings import Settings
+from shotgun_runtime.start import Start
+
+from .delivery import event_id_of
+from .placement import Hold, Known, place
+from .stream import Stream
+
+log = logging.getLogger(__name__)
+
+REQUEST_SECONDS = 15.0
+_SCAN_BATCH = 1_000
+
+
+class Positions:
+    """The positions of one group. Belongs to the group's thread.
+
+    Every method may raise KafkaException or StreamError when Kafka does not answer.
+    """
+
+    def __init__(self, settings: Settings, group: str, stream: Stream, watch: BrokerWatch) -> None:
+        self._settings = settings
+        self._group = group
+        self._stream = stream
+        self._watch = watch
+        self._starts: dict[int, int] = {}
+
+    def check(self) -> Hold | None:
+        """Whether the group may be joined. Needs no membership. Resolves where new partitions begin."""
+        identity = self._stream.identity
+        partitions = range(identity.partitions)
+        committed = committed_offsets(self._stream.admin, self._group, self._stream.topic, partitions)
+        limits = bounds(self._stream.admin, self._stream.topic, partitions)
+        decision = place(self._known(committed, limits), partitions)
+        if isinstance(decision, Hold):
+            return decision
+        missing = [partition for partition in decision.new if partition not in self._starts]
+        if missing:
+            start = self._settings.consumer.start_position
+            found = resolve_start(self._settings, self._watch, start, {p: limits[p] for p in missing})
+            self._starts.update(found)
+            for partition, offset in found.items():
+                log.info(
+                    "Group %s is new: it begins at offset %d of %s[%d] (start: %s)",
+                    self._group,
+                    offset,
+                    self._stream.topic,
+                    partition,
+                    start,
+                )
+        self._starts.update({partition: limits[partition][0] for partition in decision.added})
+        return None
+
+    def take_up(self, consumer: Consumer, partitions: Iterable[int]) -> Mapping[int, int] | Hold | None:
+        """The offsets where a member goes on; those of new partitions are committed before anything is delivered.
+
+        None when the answer has changed since `check`, which is then to be asked again.
+        """
+        asked = [TopicPartition(self._stream.topic, partition) for partition in partitions]
+        answers = consumer.committed(asked, timeout=REQUEST_SECONDS)
+        committed = {answer.partition: None if answer.offset < 0 else answer.offset for answer in answers}
+        decision = place(self._known(committed, None), list(committed))
+        if isinstance(decision, Hold):
+            return decision
+        fresh = (*decision.new, *decision.added)
+        if any(partition not in self._starts for partition in fresh):
+            return None
+        starts = {partition: self._starts[partition] for partition in fresh}
+        if starts:
+            commit_now(consumer, self._stream.topic, starts)
+        return {**decision.offsets, **starts}
+
+    def all_known(self) -> bool:
+        """Whether each partition of the topic has a position, so that a missing one would be a loss."""
+        partitions = range(self._stream.identity.partitions)
+        committed = committed_offsets(self._stream.admin, self._group, self._stream.topic, partitions)
+        return all(committed[partition] is not None for partition in partitions)
+
+    def _known(
+        self, committed: Mapping[int, int | None], limits: Mapping[int, tuple[int, int]] | None
+    ) -> Known:
+        return Known(
+            group=self._group,
+            topic=self._stream.topic,
+            identity=self._stream.identity,
+            witness=self._stream.witness(self._group),
+            committed=committed,
+            bounds=limits,
+        )
+
+
+def commit_now(consumer: Consumer, topic: str, offsets: Mapping[int, int]) -> dict[int, KafkaError]:
+    """Commit these offsets and wait for the answer: the partitions that were refused, with the reason.
+
+    Raises KafkaException when the whole request failed.
+    """
+    pairs = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
+    answers = consumer.commit(offsets=pairs, asynchronous=False)
+    return {answer.partition: answer.error for answer in answers or [] if answer.error is not None}
+
+
+def committed_offsets(
+    client: AdminClient, group: str, topic: str, partitions: Iterable[int]
+) -> dict[int, int | None]:
+    """A group's committed offsets; None where there is none. Raises KafkaException."""
+    asked = ConsumerGroupTopicPartitions(
+        group, [TopicPartition(topic, partition) for partition in partitions]
+    )
+    future = client.list_consumer_group_offsets([asked], request_timeout=REQUEST_SECONDS)[group]
+    answer = future.result(timeout=2 * REQUEST_SECONDS)
+    return {
+        entry.partition: None if entry.offset < 0 or entry.offset == OFFSET_INVALID else entry.offset
+        for entry in answer.topic_partitions or []
+    }
+
+
+def bounds(client: AdminClient, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Each partition's first offset and its end, as a reader of committed events sees it. Raises KafkaException."""
+    pairs = [TopicPartition(topic, partition) for partition in partitions]
+    found: list[dict[int, int]] = []
+    for spec in (OffsetSpec.earliest(), OffsetSpec.latest()):  # type: ignore[no-untyped-call]
+        futures = client.list_offsets(
+            dict.fromkeys(pairs, spec),
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=REQUEST_SECONDS,
+        )
+        found.append(
+            {
+                pair.partition: future.result(timeout=2 * REQUEST_SECONDS).offset
+                for pair, future in futures.items()
+            }
+        )
+    low, high = found
+    return {partition: (low[partition], high[partition]) for partition in low}
+
+
+def resolve_start(
+    settings: Settings, watch: BrokerWatch, start: Start, limits: Mapping[int, tuple[int, int]]
+) -> dict[int, int]:
+    """The offset of each partition at which `start` lies. Raises KafkaException.
+
+    For an event id that is the first record whose id is as large or larger, found by reading from the beginning.
+    """
+    if start.kind == "earliest":
+        return {partition: low for partition, (low, _) in limits.items()}
+    if start.kind == "latest":
+        return {partition: high for partition, (_, high) in limits.items()}
+    config = consumer_config(settings, watch=watch, enable_partition_eof=True)
+    reader = new_consumer(config)
+    try:
+        if start.moment is not None:
+            return _at_moment(reader, settings.stream.topic, start.moment, limits)
+        assert start.event_id is not None
+        return _at_event(reader, settings.stream.topic, start.event_id, limits)
+    finally:
+        reader.close()
+
+
+def _at_moment(
+    reader: Consumer, topic: str, moment: datetime, limits: Mapping[int, tuple[int, int]]
+) -> dict[int, int]:
+    millis = int(moment.timestamp() * 1000)
+    asked = [TopicPartition(topic, partition, millis) for partition in limits]
+    answers = reader.offsets_for_times(asked, timeout=REQUEST_SECONDS)
+    return {
+        answer.partition: answer.offset if answer.offset >= 0 else limits[answer.partition][1]
+        for answer in answers
+    }
+
+
+def _at_event(
+    reader: Consumer, topic: str, event_id: int, limits: Mapping[int, tuple[int, int]]
+) -> dict[int, int]:
+    found = {partition: high for partition, (low, high) in limits.items() if low >= high}
+    looking = {partition: high for partition, (_, high) in limits.items() if partition not in found}
+    reader.assign([TopicPartition(topic, partition, limits[partition][0]) for partition in looking])
+    quiet_since = time.monotonic()
+    while looking:
+        messages = reader.consume(_SCAN_BATCH, 1.0)
+        if messages:
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since > 4 * REQUEST_SECONDS:
+            raise StreamError(f"no answer from Kafka while looking for event {event_id} in {topic}")
+        for message in messages:
+            partition, offset = message.partition(), message.offset()
+            if partition not in looking or offset is None:
+                continue
+            error = message.error()
+            key = event_id_of(message.key()) if error is None else None
+            at_end = error is not None and error.code() == KafkaError._PARTITION_EOF
+            if at_end or offset >= looking[partition] or (key is not None and key >= event_id):
+                found[partition] = min(offset, looking.pop(partition))
+                reader.incremental_unassign([TopicPartition(topic, partition)])
+    return found

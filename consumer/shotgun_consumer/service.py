@@ -1,0 +1,217 @@
+"""The consumer service: loads the plugins, gives each its group, and stops them together."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import platform
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer
+from prometheus_client import CollectorRegistry
+
+from shotgun_runtime.cli import DISTRIBUTION
+from shotgun_runtime.errors import ConfigurationError
+from shotgun_runtime.health import Health
+from shotgun_runtime.kafka import BrokerWatch, consumer_config, new_consumer
+from shotgun_runtime.mail import MailHandler
+from shotgun_runtime.settings import Settings
+from shotgun_runtime.shotgun import RawShotgun, connect_raw
+from shotgun_runtime.shutdown import Shutdown
+from shotgun_schemas.codec import Decoder
+from shotgun_schemas.event import ENTITY_TYPE, FIELDS
+
+from .connections import connector
+from .delivery import Delivery, Result
+from .event_runner import EventRunner
+from .group import Group
+from .metrics import GroupMetrics, Metrics
+from .oversize import RowCompleter
+from .plugin_config import plugin_config
+from .plugin_loader import LoadedPlugin
+from .plugin_mail import route_mail
+from .plugin_options import plugin_options, refuse_merged_groups
+from .plugin_set import PluginSet, load_plugins, report
+from .policy import StopOnErrorPolicy
+from .positions import Positions
+from .session import Member, wanted_by
+from .stream import Stream
+
+log = logging.getLogger(__name__)
+
+SERVICE = "shotgun-consumer"
+BEAT_SECONDS = 0.5
+MAX_POLL_INTERVAL_SECONDS = 300.0
+# A member that is waited for holds up the whole group's rebalance, and is thrown out at max.poll.interval.ms.
+REVOKE_SHARE = 0.2
+
+
+class ConsumerService:
+    """All groups of one process. Made and run by the main thread."""
+
+    def __init__(
+        self, settings: Settings, shutdown: Shutdown, health: Health, registry: CollectorRegistry
+    ) -> None:
+        self._settings = settings
+        self._shutdown = shutdown
+        self._health = health
+        self._metrics = Metrics(registry)
+        self._metrics.build(importlib.metadata.version(DISTRIBUTION), platform.python_version())
+        self._watch = BrokerWatch(settings.kafka.bootstrap_servers)
+        self._mail: list[MailHandler] = []
+
+    def load(self) -> PluginSet:
+        """Load the plugins. Raises ConfigurationError when none can be started."""
+        consumer = self._settings.consumer
+        refuse_merged_groups(consumer)
+        plugins = load_plugins(consumer.plugin_paths, consumer, plugin_config(self._settings))
+        report(plugins)
+        for name in plugins.failures:
+            self._metrics.plugin_loaded(name, False)
+        for plugin in plugins.loaded:
+            self._metrics.plugin_loaded(plugin.name, True)
+        if not plugins.loaded:
+            places = ", ".join(map(str, consumer.plugin_paths))
+            raise ConfigurationError(
+                f"none of the {len(plugins.failures)} plugins in {places} could be loaded; correct what is said above"
+                if plugins.failures
+                else f"no plugin in {places}; put a file with 'def registerCallbacks(reg):' there, "
+                "or correct consumer.plugin_paths and consumer.only"
+            )
+        return plugins
+
+    def run(self, plugins: PluginSet) -> None:
+        """Work until a stop is requested, then stop in order. Raises KafkaRefusedError when Kafka refuses."""
+        # Plugins have always been able to rely on their own sockets' timing out.
+        socket.setdefaulttimeout(self._settings.shotgun.timeout)
+        for plugin in plugins.loaded:
+            handler = route_mail(plugin, self._settings.logging, service=SERVICE)
+            if handler is not None:
+                self._mail.append(handler)
+        stream = Stream(self._settings, self._watch, by=f"{SERVICE} on {socket.gethostname()}")
+        try:
+            self._health.set_not_ready("Kafka does not answer, or its topic is not there yet")
+            if stream.open(self._shutdown):
+                self._work(stream, [self._group(plugin, stream) for plugin in plugins.loaded])
+        finally:
+            stream.close()
+            for handler in self._mail:
+                handler.close()
+
+    def _work(self, stream: Stream, groups: list[Group]) -> None:
+        for group in groups:
+            group.start()
+        try:
+            while not self._shutdown.wait(BEAT_SECONDS):
+                stream.beat()
+                self._health.beat()
+                self._judge(groups)
+        finally:
+            self._shutdown.request("the service ends")
+            self._health.set_not_ready("stopping")
+            stream.stop()
+            late = [group.state.group for group in groups if not group.join(self._shutdown.deadline)]
+            if late:
+                log.warning(
+                    "%s did not stop within %g s; what they were running is repeated",
+                    ", ".join(late),
+                    self._shutdown.timeout,
+                )
+
+    def _judge(self, groups: list[Group]) -> None:
+        troubles = [f"{state.group}: {state.reason}" for group in groups if (state := group.state).reason]
+        if troubles:
+            self._health.set_not_ready("; ".join(troubles))
+        else:
+            self._health.set_ready()
+
+    def _group(self, plugin: LoadedPlugin, stream: Stream) -> Group:
+        consumer = self._settings.consumer
+        name = f"{consumer.group_prefix}{consumer.team}.{plugin.name}"
+        options = plugin_options(consumer, plugin.name)
+        metrics = self._metrics.group(name, plugin.name)
+        member = Member(
+            group=name,
+            topic=stream.topic,
+            wants=wanted_by(
+                [spec.filter.wants for spec in plugin.callbacks], deliver_backfill=options.deliver_backfill
+            ),
+            max_uncommitted=consumer.max_uncommitted,
+            revoke_timeout=_max_poll_interval(self._settings) * REVOKE_SHARE,
+        )
+        return Group(
+            member,
+            self._consumer_factory(name),
+            self._event_runner(plugin, name, stream, metrics, StopOnErrorPolicy(options.on_failure)),
+            Positions(self._settings, name, stream, self._watch),
+            stream,
+            metrics,
+            self._shutdown,
+        )
+
+    def _event_runner(
+        self,
+        plugin: LoadedPlugin,
+        group: str,
+        stream: Stream,
+        metrics: GroupMetrics,
+        policy: StopOnErrorPolicy,
+    ) -> Callable[[Delivery], Result]:
+        return EventRunner(
+            plugin,
+            group,
+            stream.topic,
+            policy=policy,
+            decoder=Decoder(stream.schema),
+            connect=connector(self._settings.shotgun),
+            completer=RowCompleter(_row_finder(self._settings), self._shutdown.requested),
+            metrics=metrics,
+        ).run
+
+    def _consumer_factory(self, group: str) -> Callable[..., Consumer]:
+        def make(**callbacks: Any) -> Consumer:
+            return new_consumer(group_config(self._settings, group, self._watch, callbacks))
+
+        return make
+
+
+def group_config(
+    settings: Settings, group: str, watch: BrokerWatch, callbacks: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Configuration of a group's consumer. The user's own properties win where no promise rests on them."""
+    user = {**settings.kafka.properties, **settings.kafka.consumer_properties}
+    defaults: dict[str, Any] = {
+        # A hundred idle groups would otherwise ask the broker two hundred times a second for nothing.
+        "fetch.wait.max.ms": 5000,
+        "max.poll.interval.ms": int(MAX_POLL_INTERVAL_SECONDS * 1000),
+    }
+    if user.get("group.protocol") != "consumer":
+        # The time for which a killed process keeps its partitions. librdkafka's own threads send the heartbeats.
+        defaults |= {"session.timeout.ms": 10_000, "heartbeat.interval.ms": 3_000}
+        defaults |= {"partition.assignment.strategy": "cooperative-sticky"}
+    chosen = {name.replace(".", "_"): value for name, value in defaults.items() if name not in user}
+    return consumer_config(
+        settings, group_id=group, watch=watch, enable_partition_eof=True, **chosen, **callbacks
+    )
+
+
+def _max_poll_interval(settings: Settings) -> float:
+    user = {**settings.kafka.properties, **settings.kafka.consumer_properties}
+    return float(user.get("max.poll.interval.ms", MAX_POLL_INTERVAL_SECONDS * 1000)) / 1000
+
+
+def _row_finder(settings: Settings) -> Callable[[int], Mapping[str, Any] | None]:
+    """Reads one row of the event log with the service's own script; one connection for each thread."""
+    local = threading.local()
+
+    def find(event_id: int) -> Mapping[str, Any] | None:
+        client: RawShotgun | None = getattr(local, "client", None)
+        if client is None:
+            client = local.client = connect_raw(settings.shotgun)
+        rows = client.find(ENTITY_TYPE, [["id", "is", event_id]], list(FIELDS), limit=1)
+        return rows[0] if rows else None
+
+    return find

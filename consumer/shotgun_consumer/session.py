@@ -1,0 +1,361 @@
+"""One membership of a consumer group, from joining to leaving: the loop that owns the partitions."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from shotgun_runtime.kafka import explain
+from shotgun_runtime.shutdown import Deadline
+from shotgun_schemas import headers
+
+from .assignment import Assignment
+from .commit_sender import CommitSender
+from .delivery import Delivery, Outcome, Result
+from .metrics import GroupMetrics
+from .partition_state import PartitionState
+from .placement import Hold
+from .positions import Positions
+from .session_gauges import Gauges
+from .worker import Completions, Worker
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 1.0
+RUNNING_SECONDS = 0.05
+COMMITTING_SECONDS = 0.002
+FULL_SECONDS = 0.5
+OBSERVE_SECONDS = 1.0
+BATCH = 500
+ENOUGH_QUEUED = 250
+
+Wants = Callable[[str | None, str | None], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a session needs to know of its group. Times in seconds."""
+
+    group: str
+    topic: str
+    wants: Callable[[Delivery], bool]
+    max_uncommitted: int
+    revoke_timeout: float
+
+
+class Session:
+    """Owner of all state of the assigned partitions. One thread makes it, runs it, and closes it.
+
+    `run` returns when a stop was requested, or when the membership must end for another reason, which `ending` then
+    holds. Kafka's callbacks come in the same thread, out of `poll`, so nothing here needs a lock.
+    """
+
+    def __init__(
+        self,
+        member: Member,
+        make_consumer: Callable[..., Consumer],
+        worker: Worker,
+        positions: Positions,
+        metrics: GroupMetrics,
+        epochs: Iterator[int],
+    ) -> None:
+        self._member = member
+        self._worker = worker
+        self._positions = positions
+        self._metrics = metrics
+        self._completions: Completions = queue.SimpleQueue()
+        self._assignment = Assignment(member.max_uncommitted, epochs)
+        self._gauges = Gauges(metrics, self._assignment)
+        self._commits = CommitSender(member.group, member.topic, self._assignment.commits, metrics)
+        self._next_look = 0.0
+        self._next_observation = 0.0
+        self._said: set[int] = set()
+        self._consumer = make_consumer(on_commit=self._commits.on_commit)
+        self.joined = False
+        self.ending: str | Hold | None = None
+
+    def run(self, stop: threading.Event, observe: Callable[[Session], None]) -> None:
+        """Join the group and work until a stop is requested or the membership must end.
+
+        `observe` is called about once a second.
+        """
+        self._consumer.subscribe(
+            [self._member.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+        while not stop.is_set() and self.ending is None:
+            self._turn()
+            now = time.monotonic()
+            if now >= self._next_observation:
+                self._next_observation = now + OBSERVE_SECONDS
+                self._gauges.update(self._consumer, self._member.topic)
+                observe(self)
+
+    def close(self, deadline: Deadline) -> None:
+        """Start nothing more, wait for the event that runs, commit, and leave the group."""
+        self._give_up([state.partition for state in self._assignment], deadline)
+        self._consumer.close()
+        self._gauges.clear()
+
+    @property
+    def assignment(self) -> Assignment:
+        """The state, for the group's thread alone."""
+        return self._assignment
+
+    # The loop
+
+    def _turn(self) -> None:
+        commits = self._assignment.commits
+        running = self._assignment.started > 0
+        if running:
+            self._collect(COMMITTING_SECONDS if commits.open else RUNNING_SECONDS)
+        self._commits.send(self._consumer)
+        self._start()
+        if running:
+            wait = 0.0
+        elif commits.open:
+            wait = COMMITTING_SECONDS
+        elif self._assignment.queued or commits.unacknowledged:
+            wait = RUNNING_SECONDS
+        else:
+            wait = IDLE_SECONDS
+        self._read(0.0 if self._assignment.started else wait)
+        self._start()
+
+    def _collect(self, seconds: float) -> None:
+        """Take in what the worker has finished; wait at most so long for the first."""
+        try:
+            result = self._completions.get(timeout=seconds) if seconds > 0 else self._completions.get_nowait()
+            while True:
+                if result is not None:
+                    self._settle(result)
+                result = self._completions.get_nowait()
+        except queue.Empty:
+            pass
+
+    def _settle(self, result: Result) -> None:
+        state = self._assignment.settle(result)
+        if state is None:
+            return
+        if result.outcome is None:
+            # Kafka need not send what could not be run anyway; the member stays in the group.
+            self._consumer.pause([self._pair(state)])
+        else:
+            self._metrics.events[result.outcome.value].inc()
+
+    def _start(self) -> None:
+        deliveries = self._assignment.startable()
+        if deliveries:
+            self._worker.hand_over(deliveries, self._completions)
+
+    # Reading
+
+    def _read(self, wait: float) -> None:
+        queued = self._assignment.queued
+        if queued < ENOUGH_QUEUED:
+            messages = self._poll(wait, BATCH)
+        else:
+            # Enough is at hand. One record now and then keeps the membership and Kafka's callbacks going; pausing
+            # instead would throw away all that is prefetched, again and again.
+            now = time.monotonic()
+            if now < self._next_look and not self._assignment.commits.open:
+                return
+            self._next_look = now + FULL_SECONDS
+            messages = self._poll(wait, 1)
+        if messages:
+            self._accept(messages)
+        self._throttle()
+
+    def _poll(self, wait: float, count: int) -> list[Message]:
+        if wait <= 0:
+            return self._consumer.consume(count, 0)
+        # consume() would wait for the whole batch.
+        first = self._consumer.poll(wait)
+        if first is None:
+            return []
+        return [first, *self._consumer.consume(count - 1, 0)] if count > 1 else [first]
+
+    def _accept(self, messages: list[Message]) -> None:
+        delivered = filtered = 0
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._on_error(message, error)
+                continue
+            state = self._assignment.get(message.partition())
+            if state is None:
+                continue
+            delivery = _delivery(message, state)
+            if not self._assignment.read(state, delivery.offset, delivery.key, delivery.timestamp):
+                continue
+            delivered += 1
+            if self._member.wants(delivery):
+                state.enqueue(delivery)
+            else:
+                self._assignment.filter(state, delivery.offset)
+                filtered += 1
+        if delivered:
+            self._said.clear()
+            self._metrics.delivered.inc(delivered)
+        if filtered:
+            self._metrics.events[Outcome.FILTERED.value].inc(filtered)
+
+    def _on_error(self, message: Message, error: KafkaError) -> None:
+        code = error.code()
+        if code == KafkaError._PARTITION_EOF:
+            state = self._assignment.get(message.partition())
+            offset = message.offset()
+            if state is not None and offset is not None:
+                state.progress.reach_end(offset)
+                state.at_end = True
+        elif code == KafkaError._AUTO_OFFSET_RESET and self.ending is None:
+            self.ending = f"its position in {self._member.topic}[{message.partition()}] is outside of the log"
+        elif error.fatal():
+            self.ending = explain(error)
+        elif code not in self._said:
+            self._said.add(code)
+            log.warning("Group %s: %s", self._member.group, explain(error))
+
+    def _throttle(self) -> None:
+        for state in self._assignment:
+            if state.stopped is not None:
+                continue
+            if not state.throttled and state.overfull:
+                self._consumer.pause([self._pair(state)])
+                state.throttled = True
+            elif state.throttled and state.roomy:
+                self._consumer.resume([self._pair(state)])
+                state.throttled = False
+
+    # Assignment. These are called out of poll(), consume() and close(), in the session's own thread.
+
+    def _on_assign(self, consumer: Consumer, pairs: list[TopicPartition]) -> None:
+        self._metrics.rebalances.inc()
+        self.joined = True
+        if not pairs:
+            return
+        partitions = [pair.partition for pair in pairs]
+        offsets = self._take_up(consumer, partitions)
+        if offsets is None:
+            # They must be accepted before they can be given back by leaving.
+            held = [TopicPartition(self._member.topic, partition, OFFSET_END) for partition in partitions]
+            consumer.incremental_assign(held)
+            consumer.pause(held)
+            return
+        for partition, offset in offsets.items():
+            self._assignment.add(partition, offset)
+        consumer.incremental_assign(
+            [TopicPartition(self._member.topic, partition, offset) for partition, offset in offsets.items()]
+        )
+        log.info("Group %s: assigned %s", self._member.group, _shown(self._member.topic, offsets))
+
+    def _take_up(self, consumer: Consumer, partitions: list[int]) -> dict[int, int] | None:
+        try:
+            answer = self._positions.take_up(consumer, partitions)
+        except KafkaException as error:
+            self.ending = f"its position cannot be read: {explain(error.args[0])}"
+            return None
+        if answer is None:
+            self.ending = "its positions have changed while it joined"
+            return None
+        if isinstance(answer, Hold):
+            self.ending = answer
+            return None
+        return dict(answer)
+
+    def _on_revoke(self, consumer: Consumer, pairs: list[TopicPartition]) -> None:
+        self._metrics.rebalances.inc()
+        self._give_up([pair.partition for pair in pairs], Deadline.after(self._member.revoke_timeout))
+        if pairs:
+            consumer.incremental_unassign(pairs)
+
+    def _on_lost(self, consumer: Consumer, pairs: list[TopicPartition]) -> None:
+        """Another member may own them already: nothing is committed, and what still runs changes nothing."""
+        self._metrics.rebalances.inc()
+        partitions = [pair.partition for pair in pairs]
+        log.warning(
+            "Group %s: lost %s; what was not committed is repeated",
+            self._member.group,
+            _shown(self._member.topic, partitions),
+        )
+        self._worker.withdraw(partitions)
+        for partition in partitions:
+            self._assignment.remove(partition)
+        if pairs:
+            consumer.incremental_unassign(pairs)
+
+    def _give_up(self, partitions: Collection[int], deadline: Deadline) -> None:
+        """Stop, wait for what runs, commit once. Nothing commits these partitions afterwards."""
+        mine = [partition for partition in partitions if self._assignment.get(partition) is not None]
+        if not mine:
+            return
+        self._assignment.give_back(self._worker.withdraw(mine))
+        while any(state.started for state in self._assignment if state.partition in mine):
+            self._collect(min(0.25, deadline.remaining()))
+            if deadline.expired:
+                self._warn_running(mine)
+                break
+        self._commits.finish(self._consumer, mine)
+        for partition in mine:
+            self._assignment.remove(partition)
+        log.info("Group %s: gave up %s", self._member.group, _shown(self._member.topic, mine))
+
+    def _warn_running(self, partitions: Collection[int]) -> None:
+        running = self._worker.running
+        if running is not None and running.partition in partitions:
+            log.warning(
+                "Group %s: event %s at %s[%d]@%d still runs; it is not waited for any longer and will be repeated",
+                self._member.group,
+                running.event_id,
+                self._member.topic,
+                running.partition,
+                running.offset,
+            )
+
+    def _pair(self, state: PartitionState) -> TopicPartition:
+        return TopicPartition(self._member.topic, state.partition)
+
+
+def _delivery(message: Message, state: PartitionState) -> Delivery:
+    offset, value, key = message.offset(), message.value(), message.key()
+    assert offset is not None
+    return Delivery(
+        state.partition,
+        offset,
+        state.progress.epoch,
+        key,
+        value,
+        dict(message.headers() or ()),  # type: ignore[arg-type]
+        max(0, message.timestamp()[1]) / 1000,
+    )
+
+
+def _shown(topic: str, partitions: Collection[int] | dict[int, int]) -> str:
+    if isinstance(partitions, dict):
+        return ", ".join(
+            f"{topic}[{partition}] from offset {offset}" for partition, offset in partitions.items()
+        )
+    return ", ".join(f"{topic}[{partition}]" for partition in partitions)
+
+
+def wanted_by(filters: Collection[Wants], *, deliver_backfill: bool) -> Callable[[Delivery], bool]:
+    """Whether any of these filters wants an event, told from its headers alone.
+
+    An event without a type in its headers is wanted here and filtered again once it was decoded.
+    """
+
+    def wants(delivery: Delivery) -> bool:
+        if not deliver_backfill and headers.BACKFILL in delivery.headers:
+            return False
+        event_type = delivery.text(headers.EVENT_TYPE)
+        if event_type is None:
+            return bool(filters)
+        attribute = delivery.text(headers.ATTRIBUTE_NAME)
+        return any(wanted(event_type, attribute) for wanted in filters)
+
+    return wants
