@@ -1,0 +1,78 @@
+"""The command `shotgun-producer`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+
+import click
+from prometheus_client import REGISTRY
+
+from shotgun_runtime.cli import config_options, run_cli, version_option
+from shotgun_runtime.health import Health
+from shotgun_runtime.http import StatusServer
+from shotgun_runtime.log import close_logging, configure_logging
+from shotgun_runtime.settings import Settings, require_producer
+from shotgun_runtime.shutdown import Shutdown, signal_handlers
+
+from .checkpoint_command import checkpoint
+from .service import ProducerService
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PORT = 9464
+
+
+@click.group("shotgun-producer", context_settings={"help_option_names": ["-h", "--help"]})
+@version_option
+def commands() -> None:
+    """Read the event log of a Shotgun site and publish every event exactly once to Kafka."""
+
+
+commands.add_command(checkpoint)
+
+
+@commands.command()
+@config_options
+def run(settings: Settings) -> None:
+    """Publish the site's events until SIGTERM or Ctrl-C.
+
+    Any number of instances may run for one topic: one publishes, the others stand by.
+    """
+    require_producer(settings)
+    configure_logging(settings.logging, service="shotgun-producer")
+    shutdown = Shutdown(settings.shutdown_timeout)
+    health = Health()
+    server = StatusServer(settings.http, DEFAULT_PORT, REGISTRY, health)
+    try:
+        with signal_handlers(shutdown):
+            port = server.start()
+            log.info("Metrics, /healthz and /readyz are served on port %d", port)
+            _end_in_time(shutdown)
+            ProducerService(settings, shutdown, health, REGISTRY).run()
+    finally:
+        server.close()
+        close_logging()
+
+
+def _end_in_time(shutdown: Shutdown) -> None:
+    """Whatever hangs, the process ends when its time to stop is over. Kafka aborts what it left open."""
+
+    def watch() -> None:
+        shutdown.wait()
+        if not ended.wait(shutdown.deadline.remaining()):
+            log.error("The stop took longer than %g s: ending at once", shutdown.timeout)
+            os._exit(1)
+
+    ended = threading.Event()
+    threading.Thread(target=watch, name="last-resort", daemon=True).start()
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    run_cli(commands)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""When a person must decide how the stream goes on: found out here, decided with a command.
+
+Each function raises DecisionNeededError, whose message names what was found and the command that decides.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from shotgun_runtime.errors import DecisionNeededError
+from shotgun_schemas.checkpoint import Checkpoint
+
+from .progress import Place
+
+COMMAND = "shotgun-producer checkpoint reset --yes"
+
+
+def check_place(checkpoint: Checkpoint, place: Place) -> None:
+    """The checkpoint is about this site, and about this very topic."""
+    head = checkpoint.head
+    if same_site(checkpoint.site) != same_site(place.site):
+        _decide(
+            f"the checkpoint is of the site {checkpoint.site}, but shotgun.url is {place.site}. Set shotgun.url back; "
+            "if the site has only got a new address or another one is meant",
+            head,
+        )
+    if checkpoint.topic != place.topic:
+        _decide(
+            f"the checkpoint is of the topic {checkpoint.topic}, but stream.topic is {place.topic}. "
+            "Set stream.checkpoint_topic to a topic of its own; if the new topic is meant",
+            head,
+        )
+    if checkpoint.topic_id != place.topic_id:
+        _decide(
+            f"the topic {place.topic} was deleted and made again since event {head} was published "
+            f"(its id was {checkpoint.topic_id} and is {place.topic_id}). If that is meant",
+            head,
+        )
+    if checkpoint.partitions != place.partitions:
+        _decide(
+            f"the topic {place.topic} had {checkpoint.partitions} partitions and has {place.partitions}: events of "
+            "one entity would no longer be in one partition. If that is meant",
+            head,
+        )
+
+
+def check_topic_ends(checkpoint: Checkpoint, ends: tuple[int, ...]) -> None:
+    """The topic still holds what the checkpoint says was published."""
+    for partition, (known, end) in enumerate(zip(checkpoint.end_offsets, ends, strict=True)):
+        if end < known:
+            _decide(
+                f"partition {partition} of the topic {checkpoint.topic} ends at offset {end}, but {known} was "
+                "reached before: the brokers have lost published events. If they cannot be restored",
+                checkpoint.head,
+            )
+
+
+def check_no_events(topic: str, events: int) -> None:
+    """A stream without a checkpoint must be new: else it would start at another event than where it ended."""
+    if events:
+        raise DecisionNeededError(
+            f"the topic {topic} holds events, but there is no checkpoint that says how far the site was read. "
+            "Restore the checkpoint topic; or set producer.start to where to go on (the id behind the last event in "
+            f"the topic leaves out nothing but late ones) and run: {COMMAND}"
+        )
+
+
+def unreadable_checkpoint(reason: str) -> NoReturn:
+    """There is a checkpoint that cannot be understood."""
+    raise DecisionNeededError(
+        f"the checkpoint cannot be read: {reason}. If that is no older version running by mistake, set producer.start "
+        f"to where to go on and run: {COMMAND}"
+    )
+
+
+def went_backwards(head: int, newest: int) -> NoReturn:
+    """The newest event of the site is older than one that was published."""
+    _decide(
+        f"the newest event of the site is {newest}, but {head} was read before: the site was restored from a backup, "
+        "another site answers at this address, or the script user may see fewer events than before. If it is to stay "
+        "so",
+        newest,
+    )
+
+
+def cut_above(head: int, first: int) -> NoReturn:
+    """The site no longer holds the events that come next."""
+    _decide(
+        f"the oldest event of the site is {first}, but the last one that was read is {head}: the events between were "
+        "archived before they could be read. To go on without them",
+        first - 1,
+    )
+
+
+def same_site(url: str) -> str:
+    """The address without what makes no difference."""
+    return url.rstrip("/").lower()
+
+
+def _decide(found: str, head: int) -> NoReturn:
+    raise DecisionNeededError(
+        f"{found}, set producer.start (for example to {head + 1}, the id to go on with) and run: {COMMAND}"
+    )

@@ -1,0 +1,191 @@
+"""Which of several instances publishes.
+
+Election is the assignment of the checkpoint topic's one partition in a consumer group; nothing is ever fetched. It
+decides who works, it does not keep the stream safe: that is the fence of the transactional id, which also holds when
+two instances believe to be elected.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from shotgun_runtime.errors import KafkaRefusedError
+from shotgun_runtime.kafka import BrokerWatch, consumer_config, explain, is_refusal, new_consumer
+from shotgun_runtime.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SESSION_MS = 6_000
+HEARTBEAT_MS = 1_000
+STOP_SECONDS = 5.0
+LEAVE_SECONDS = 15.0
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One time of being elected. `halt` is set when it is over; the publishing side then stops and sets `finished`."""
+
+    halt: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
+
+    def end(self) -> None:
+        """Ends the term and waits, for a bounded time, until publishing has stopped."""
+        self.halt.set()
+        self.finished.wait(STOP_SECONDS)
+
+
+class Election:
+    """A member of the election's group, in a thread of its own.
+
+    `join`, `leave` and `close` may be called from any thread. Once the stop is requested, or the partition is taken
+    away, the running term ends.
+    """
+
+    def __init__(self, settings: Settings, stop: threading.Event, watch: BrokerWatch | None = None) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._watch = watch
+        self._changed = threading.Condition()
+        self._wants = False
+        self._is_standing = False
+        self._closed = False
+        self._term: Term | None = None
+        self._refusal: KafkaError | None = None
+        self._said: set[int] = set()
+        self._thread = threading.Thread(target=self._run, name="election", daemon=True)
+
+    def join(self) -> None:
+        """Stands for election."""
+        with self._changed:
+            self._wants = True
+            self._changed.notify_all()
+        if not self._thread.is_alive():
+            self._thread.start()
+
+    def leave(self) -> None:
+        """Leaves the group, so that another instance may be elected; returns when that is done.
+
+        The caller's own term must be finished.
+        """
+        with self._changed:
+            self._wants = False
+            self._changed.wait_for(lambda: not self._is_standing, LEAVE_SECONDS)
+
+    def wait_for_term(self, seconds: float) -> Term | None:
+        """The term to serve, None when there is none within `seconds`. Raises KafkaRefusedError."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_elected() or self._refusal is not None, seconds)
+            refusal, self._refusal = self._refusal, None
+            if refusal is not None:
+                raise KafkaRefusedError(f"Kafka refused: {explain(refusal)}")
+            return self._term if self._is_elected() else None
+
+    def close(self, seconds: float) -> None:
+        """Leaves the group and ends the thread, within `seconds`."""
+        with self._changed:
+            self._wants, self._closed = False, True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def _is_elected(self) -> bool:
+        return self._term is not None and not self._term.halt.is_set()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._wants or self._closed)
+                if self._closed:
+                    return
+                self._is_standing = True
+            try:
+                self._stand()
+            finally:
+                with self._changed:
+                    self._is_standing = False
+                    self._changed.notify_all()
+
+    def _stand(self) -> None:
+        """One membership, from joining the group to leaving it."""
+        consumer = new_consumer(
+            consumer_config(
+                self._settings,
+                group_id=group_of(self._settings),
+                watch=self._watch,
+                group_protocol="classic",
+                session_timeout_ms=SESSION_MS,
+                heartbeat_interval_ms=HEARTBEAT_MS,
+                # The one assignor that leaves the partition where it is when somebody joins.
+                partition_assignment_strategy="cooperative-sticky",
+            )
+        )
+        try:
+            consumer.subscribe(
+                [self._settings.stream.checkpoint_topic],
+                on_assign=self._on_assign,
+                on_revoke=self._on_revoke,
+                on_lost=self._on_revoke,
+            )
+            while self._wants and not self._closed:
+                message = consumer.poll(_POLL_SECONDS)
+                if message is not None:
+                    self._note(message)
+                if self._stop.is_set() and self._term is not None:
+                    self._term.halt.set()
+        finally:
+            self._end_term()
+            consumer.close()
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        for partition in partitions:
+            partition.offset = 0
+        consumer.incremental_assign(partitions)
+        consumer.pause(partitions)
+        with self._changed:
+            self._term = Term()
+            self._changed.notify_all()
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        self._end_term()
+        try:
+            consumer.incremental_unassign(partitions)
+        except KafkaException as error:
+            # Lost, not revoked: the assignment is gone already.
+            log.debug("unassign: %s", explain(error.args[0]))
+
+    def _end_term(self) -> None:
+        term = self._term
+        if term is not None:
+            term.end()
+            self._term = None
+
+    def _note(self, message: Message) -> None:
+        error = message.error()
+        if error is None:
+            return
+        if is_refusal(error):
+            with self._changed:
+                self._refusal = error
+                self._changed.notify_all()
+        elif error.code() not in self._said:
+            self._said.add(error.code())
+            log.warning("Election: %s", explain(error))
+
+
+def group_of(settings: Settings) -> str:
+    """Name of the election's group."""
+    return f"shotgun-producer.{settings.stream.topic}"
+
+
+def transactional_id_of(settings: Settings) -> str:
+    """The name under which every instance of this stream publishes, so that the newest one fences the others."""
+    return f"shotgun-producer.{settings.stream.topic}"

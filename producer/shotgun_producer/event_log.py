@@ -1,0 +1,77 @@
+"""The questions that the producer asks the site about its event log."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from shotgun_schemas.event import FIELDS
+
+from .holes import Plan
+from .page import Page, read_page
+from .site_reader import SiteReader
+
+
+class EventLog:
+    """The event log as one spell of publishing sees it. Every method waits until the site answers.
+
+    They raise HaltedError once `halt` is set, and SiteRefusedError as `SiteReader` says.
+    """
+
+    def __init__(self, reader: SiteReader, halt: threading.Event) -> None:
+        self._reader = reader
+        self._halt = halt
+
+    def now(self) -> float:
+        """The site's time in seconds since 1970."""
+        return self._reader.now()
+
+    def page(self, plan: Plan) -> Page:
+        """The rows that `plan` asks for, or as many of them as one page holds."""
+        answer = self._reader.find([_condition(plan)], FIELDS, halt=self._halt)
+        return read_page(answer.rows, answer.limit)
+
+    def newest_id(self) -> int | None:
+        """The highest id that is visible, None when none is."""
+        return self._one_id([], "desc")
+
+    def first_id(self) -> int | None:
+        """The lowest id that is visible, None when none is."""
+        return self._one_id([], "asc")
+
+    def first_id_since(self, moment: datetime) -> int | None:
+        """The lowest visible id that was created at `moment` or later, None when there is none."""
+        # The site knows no "at or after"; its times have whole seconds.
+        before = moment.replace(microsecond=0) - timedelta(seconds=0 if moment.microsecond else 1)
+        return self._one_id([["created_at", "greater_than", before.strftime("%Y-%m-%dT%H:%M:%SZ")]], "asc")
+
+    def ids_between(self, first: int, last: int) -> list[int]:
+        """The visible ids from `first` to `last`, both included, ascending."""
+        ids: list[int] = []
+        while first <= last:
+            answer = self._reader.find([["id", "between", first, last]], ["id"], halt=self._halt)
+            page = read_page(answer.rows, answer.limit)
+            ids += [row.id for row in page.sightings]
+            if page.reach is None:
+                break
+            first = page.reach + 1
+        return ids
+
+    def unbelievable(self, reason: str) -> None:
+        """Treats an answer that cannot be true as an outage, and waits before the next try."""
+        self._reader.unbelievable(reason, self._halt)
+
+    def _one_id(self, filters: Sequence[Any], direction: str) -> int | None:
+        answer = self._reader.find(filters, ["id"], halt=self._halt, direction=direction, limit=1)
+        page = read_page(answer.rows, answer.limit)
+        return page.sightings[0].id if page.sightings else None
+
+
+def _condition(plan: Plan) -> Any:
+    above = ["id", "greater_than", plan.above]
+    if not plan.ranges:
+        return above
+    ranges = [["id", "between", first, last] for first, last in plan.ranges]
+    return {"filter_operator": "any", "filters": [above, *ranges]}

@@ -1,0 +1,112 @@
+"""Reading a partition between two offsets, without a group and without a position to keep."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from shotgun_runtime.kafka import BrokerWatch, admin, consumer_config, explain, new_consumer
+from shotgun_runtime.settings import Settings
+from shotgun_runtime.shutdown import Deadline
+
+from .errors import HaltedError, RecycleError
+
+PATIENCE_SECONDS = 60.0
+_CALL_SECONDS = 5.0
+_POLL_SECONDS = 0.2
+
+
+class LogReader:
+    """Reads committed records. One owner, one thread; `close` it.
+
+    Every method raises RecycleError when the brokers do not answer in time, and HaltedError once `halt` is set.
+    """
+
+    def __init__(self, consumer: Consumer, client: AdminClient, halt: threading.Event) -> None:
+        self._consumer = consumer
+        self._admin = client
+        self._halt = halt
+
+    @classmethod
+    def open(cls, settings: Settings, halt: threading.Event, watch: BrokerWatch | None = None) -> LogReader:
+        """A reader of the configured brokers."""
+        config = consumer_config(settings, watch=watch, enable_partition_eof=True)
+        return cls(new_consumer(config), admin(settings), halt)
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._consumer.close()
+
+    def first_offset(self, topic: str, partition: int) -> int:
+        """The offset of the oldest record that is left."""
+        return self._offset(topic, partition, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+    def end_offset(self, topic: str, partition: int) -> int:
+        """The offset behind the last record, committed or not.
+
+        A committed reader's own end stops at the first open transaction and so would hide what comes after it.
+        """
+        return self._offset(topic, partition, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def read(self, topic: str, partition: int, start: int, end: int) -> Iterator[Message]:
+        """The committed records from `start` up to, not including, `end`."""
+        if start >= end:
+            return
+        deadline = Deadline.after(PATIENCE_SECONDS)
+        self._consumer.assign([TopicPartition(topic, partition, start)])
+        try:
+            while not deadline.expired:
+                if self._halt.is_set():
+                    raise HaltedError
+                message = self._consumer.poll(_POLL_SECONDS)
+                if message is None:
+                    continue
+                if self._is_end(message, end):
+                    return
+                if message.error() is None:
+                    deadline = Deadline.after(PATIENCE_SECONDS)
+                    yield message
+                    if _offset(message) + 1 >= end:
+                        return
+        finally:
+            self._consumer.unassign()
+        raise RecycleError(
+            "read", f"{topic}[{partition}] could not be read from offset {start} to {end}: no answer in time"
+        )
+
+    @staticmethod
+    def _is_end(message: Message, end: int) -> bool:
+        error = message.error()
+        if error is None:
+            return _offset(message) >= end
+        if error.code() == KafkaError._PARTITION_EOF:
+            # Below the end, an open transaction hides the rest until the broker ends it.
+            return _offset(message) >= end
+        if error.retriable() or error.code() in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+            return False
+        raise RecycleError("read", explain(error))
+
+    def _offset(self, topic: str, partition: int, spec: OffsetSpec) -> int:
+        place = TopicPartition(topic, partition)
+        deadline = Deadline.after(PATIENCE_SECONDS)
+        while not self._halt.is_set():
+            futures = self._admin.list_offsets(
+                {place: spec},
+                isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                request_timeout=_CALL_SECONDS,
+            )
+            try:
+                return int(futures[place].result().offset)
+            except KafkaException as error:
+                if deadline.expired:
+                    raise RecycleError("read", f"{topic}[{partition}]: {explain(error.args[0])}") from None
+                self._halt.wait(_POLL_SECONDS)
+        raise HaltedError
+
+
+def _offset(message: Message) -> int:
+    offset = message.offset()
+    return -1 if offset is None else offset

@@ -1,0 +1,86 @@
+"""What the active producer knows: the checkpoint, opened up for work."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shotgun_schemas.checkpoint import Checkpoint, Hole
+
+from .first_position import Position
+from .holes import Holes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which site is published into which topic."""
+
+    site: str
+    topic: str
+    topic_id: str
+    partitions: int
+
+
+class Progress:
+    """Holes, border of the backfill and end offsets of one stream. One owner.
+
+    It is only ever made from a checkpoint or a first position, and thrown away when a transaction fails.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._base = checkpoint
+        self.holes = Holes(checkpoint.head, checkpoint.holes)
+        self._end_offsets = list(checkpoint.end_offsets)
+
+    @classmethod
+    def begin(cls, place: Place, position: Position, end_offsets: tuple[int, ...], now: float) -> Progress:
+        """A new stream. `now`: seconds since 1970 by the site's clock."""
+        seen = int(now)
+        return cls(
+            Checkpoint(
+                installation=str(uuid.uuid4()),
+                site=place.site,
+                topic=place.topic,
+                topic_id=place.topic_id,
+                partitions=place.partitions,
+                head=position.head,
+                holes=tuple(Hole(first, last, seen, seen) for first, last in position.holes),
+                start_head=position.head,
+                initial_holes=position.holes,
+                end_offsets=end_offsets,
+                written_at=now,
+            )
+        )
+
+    @property
+    def base(self) -> Checkpoint:
+        """The checkpoint that this began with; what never changes in it still holds."""
+        return self._base
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether a row above the first position has ever been seen."""
+        return self.holes.head > self._base.start_head
+
+    def moved_to(self, end_offsets: Mapping[int, int]) -> None:
+        """Takes note of how far the partitions have been written."""
+        for partition, offset in end_offsets.items():
+            self._end_offsets[partition] = max(offset, self._end_offsets[partition])
+
+    def checkpoint(self, now: float) -> Checkpoint:
+        """The state as it is, to be written at `now` (seconds since 1970 by the site's clock)."""
+        base = self._base
+        return Checkpoint(
+            installation=base.installation,
+            site=base.site,
+            topic=base.topic,
+            topic_id=base.topic_id,
+            partitions=base.partitions,
+            head=self.holes.head,
+            holes=self.holes.snapshot(),
+            start_head=base.start_head,
+            initial_holes=base.initial_holes,
+            end_offsets=tuple(self._end_offsets),
+            written_at=now,
+        )

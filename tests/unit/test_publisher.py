@@ -1,0 +1,171 @@
+"""What `Publisher` does about each kind of error: it never says "published" when it is not sure."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import KafkaError, Producer
+from mock_cluster import ADD_PARTITIONS, END_TXN, INIT_PRODUCER_ID, PRODUCE, MockCluster
+from prometheus_client import CollectorRegistry
+
+from shotgun_producer.errors import FencedError, HaltedError, RecycleError
+from shotgun_producer.metrics import Metrics
+from shotgun_producer.publisher import Publisher
+from shotgun_producer.records import Record
+from shotgun_runtime.errors import KafkaRefusedError
+
+EVENTS, CHECKPOINTS = "events", "checkpoints"
+
+
+@pytest.fixture
+def cluster() -> Iterator[MockCluster]:
+    cluster = MockCluster()
+    cluster.create_topic(EVENTS)
+    cluster.create_topic(CHECKPOINTS)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def publisher(cluster: MockCluster, registry: CollectorRegistry) -> Iterator[Publisher]:
+    producer = Producer(
+        {
+            "bootstrap.servers": cluster.bootstrap_servers,
+            "transactional.id": "t",
+            "transaction.timeout.ms": 15_000,
+            "linger.ms": 0,
+            "log_level": 0,
+        }
+    )
+    publisher = Publisher(producer, topic=EVENTS, checkpoint_topic=CHECKPOINTS, metrics=Metrics(registry))
+    yield publisher
+    publisher.close(10)
+
+
+def records(*ids: int) -> list[Record]:
+    return [Record(str(number).encode(), b"value", [], 0, 0) for number in ids]
+
+
+def fence(publisher: Publisher) -> None:
+    publisher.fence(threading.Event())
+
+
+def transactions(registry: CollectorRegistry, outcome: str) -> float | None:
+    return registry.get_sample_value("shotgun_producer_transactions_total", {"outcome": outcome})
+
+
+def test_a_page_is_published_and_its_end_is_known(publisher: Publisher, registry: CollectorRegistry) -> None:
+    fence(publisher)
+    publisher.publish(records(1, 2, 3), b"checkpoint")
+    assert publisher.end_offsets == {0: 3}
+    assert not publisher.is_suspect
+    assert transactions(registry, "committed") == 1
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "code"),
+    [
+        (END_TXN, KafkaError.PRODUCER_FENCED),
+        (END_TXN, KafkaError.INVALID_PRODUCER_EPOCH),
+        (ADD_PARTITIONS, KafkaError.PRODUCER_FENCED),
+        (PRODUCE, KafkaError.INVALID_PRODUCER_EPOCH),
+    ],
+    ids=["end/fenced", "end/epoch", "add/fenced", "produce/epoch"],
+)
+def test_a_fenced_publisher_says_so_and_does_not_abort(
+    cluster: MockCluster, publisher: Publisher, registry: CollectorRegistry, request_kind: int, code: int
+) -> None:
+    fence(publisher)
+    cluster.fail(request_kind, code)
+    with pytest.raises(FencedError):
+        publisher.publish(records(1), b"checkpoint")
+    assert transactions(registry, "fenced") == 1
+    assert transactions(registry, "committed") == transactions(registry, "aborted") == 0
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "code"),
+    [
+        (END_TXN, KafkaError.UNKNOWN_PRODUCER_ID),
+        (PRODUCE, KafkaError.MSG_SIZE_TOO_LARGE),
+        (PRODUCE, KafkaError.TOPIC_AUTHORIZATION_FAILED),
+        (ADD_PARTITIONS, KafkaError.TOPIC_AUTHORIZATION_FAILED),
+    ],
+    ids=["end/unknown id", "produce/too large", "produce/denied", "add/denied"],
+)
+def test_what_can_be_aborted_is_aborted_and_the_producer_thrown_away(
+    cluster: MockCluster, publisher: Publisher, registry: CollectorRegistry, request_kind: int, code: int
+) -> None:
+    fence(publisher)
+    cluster.fail(request_kind, code)
+    with pytest.raises(RecycleError) as caught:
+        publisher.publish(records(1), b"checkpoint")
+    assert caught.value.reason == "abort"
+    assert transactions(registry, "aborted") == 1
+    assert transactions(registry, "committed") == 0
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "code"),
+    [(END_TXN, KafkaError.INVALID_TXN_STATE), (PRODUCE, KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER)],
+    ids=["end/state", "produce/sequence"],
+)
+def test_after_a_fatal_error_the_producer_is_thrown_away(
+    cluster: MockCluster, publisher: Publisher, registry: CollectorRegistry, request_kind: int, code: int
+) -> None:
+    fence(publisher)
+    cluster.fail(request_kind, code)
+    with pytest.raises(RecycleError):
+        publisher.publish(records(1), b"checkpoint")
+    assert transactions(registry, "committed") == 0
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "code"),
+    [
+        (END_TXN, KafkaError.CONCURRENT_TRANSACTIONS),
+        (PRODUCE, KafkaError.NOT_ENOUGH_REPLICAS),
+        (ADD_PARTITIONS, KafkaError.COORDINATOR_LOAD_IN_PROGRESS),
+    ],
+    ids=["end/concurrent", "produce/replicas", "add/loading"],
+)
+def test_what_passes_is_waited_for(
+    cluster: MockCluster, publisher: Publisher, registry: CollectorRegistry, request_kind: int, code: int
+) -> None:
+    fence(publisher)
+    cluster.fail(request_kind, code, code)
+    publisher.publish(records(1), b"checkpoint")
+    assert transactions(registry, "committed") == 1
+
+
+def test_a_value_that_kafka_cannot_take_aborts_so_that_nothing_is_left_out(publisher: Publisher) -> None:
+    fence(publisher)
+    too_large = Record(b"1", b"x" * 2_000_000, [], 0, 0)
+    with pytest.raises(RecycleError) as caught:
+        publisher.publish([too_large], b"checkpoint")
+    assert caught.value.reason == "abort"
+
+
+def test_a_user_without_the_right_to_fence_is_told(cluster: MockCluster, publisher: Publisher) -> None:
+    cluster.fail(INIT_PRODUCER_ID, KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+    with pytest.raises(KafkaRefusedError, match="transactional id"):
+        fence(publisher)
+
+
+def test_a_halt_ends_the_wait_for_brokers_that_are_away() -> None:
+    halt = threading.Event()
+    producer = Producer({"bootstrap.servers": "127.0.0.1:1", "transactional.id": "t", "log_level": 0})
+    publisher = Publisher(
+        producer, topic=EVENTS, checkpoint_topic=CHECKPOINTS, metrics=Metrics(CollectorRegistry())
+    )
+    threading.Timer(0.2, halt.set).start()
+    with pytest.raises(HaltedError):
+        publisher.fence(halt)
+    publisher.close(10)
