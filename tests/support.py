@@ -132,7 +132,7 @@ class Process:
     def __init__(
         self, command: Sequence[str], folder: Path, env: Mapping[str, str] | None, cwd: Path | None
     ) -> None:
-        own = Path(sys.executable).with_name(command[0])
+        own = Path(sys.executable).parent / command[0]
         self.command = [str(own) if own.exists() else command[0], *command[1:]]
         stem = f"{next(self._numbers)}-{Path(command[0]).name}"
         self.stdout_file, self.stderr_file = folder / f"{stem}.out", folder / f"{stem}.err"

@@ -168,6 +168,15 @@ def test_only_a_temporary_data_folder_is_removed(tmp_path: Path) -> None:
     assert named.path.exists()
 
 
+def test_the_last_words_of_kafka_are_shown_without_stack_frames(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    folder.log.write_text(
+        "ERROR all is lost\njava.io.IOException: No space left on device\n\tat kafka.X.y(X.java:1)\n"
+    )
+    assert folder.last_words(5).endswith("ERROR all is lost\njava.io.IOException: No space left on device")
+    assert folder.last_words(1).endswith(":\njava.io.IOException: No space left on device")
+
+
 def test_a_cluster_id_is_no_option() -> None:
     ids = [new_cluster_id() for _ in range(500)]
     assert all(len(text) == 22 and not text.startswith("-") for text in ids)

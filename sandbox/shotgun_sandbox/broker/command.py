@@ -45,9 +45,7 @@ def broker_command(port: int, data: Path | None) -> None:
             code = broker.wait()
         except KeyboardInterrupt:
             return
-        raise StreamError(
-            f"Kafka ended by itself with exit code {code}. The last lines of its log:\n{broker.log_tail()}"
-        )
+        raise StreamError(f"Kafka ended by itself with exit code {code}. {broker.last_words()}")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ _LOCK = "broker.lock"
 _LOCK_PATIENCE = 5.0  # seconds: a broker killed a moment ago still holds the lock until it is gone
 _OURS = {_LOCK, "kafka", "kafka.new", "server.properties", "kafka.log", "kafka.log.1"}
 _TAIL_BYTES = 64 * 1024
+_FULL = 1024 * 1024  # bytes left: Kafka writes its index files in pieces larger than that
 
 
 class DataFolder:
@@ -115,15 +116,24 @@ class DataFolder:
         """What was prepared is complete: the folder is formatted."""
         self.new_logs.rename(self.logs)
 
+    def last_words(self, lines: int) -> str:
+        """What to tell a user of a Kafka that has ended: the end of its log, and whether the disk is full."""
+        words = self.log_tail(lines)
+        told = f"The last lines of its log:\n{words}" if words else "It left no word in its log."
+        if shutil.disk_usage(self.path).free < _FULL:
+            return f"The disk under {self.path} is full: make room there, or name another folder: --data DIR. {told}"
+        return told
+
     def log_tail(self, lines: int) -> str:
-        """The last lines of the log; "" when there is none."""
+        """The last lines of the log, without stack frames; "" when there is none."""
         try:
             with self.log.open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
                 text = log.read().decode("utf-8", "replace")
         except OSError:
             return ""
-        return "\n".join(text.splitlines()[-lines:])
+        told = [line for line in text.splitlines() if not line.startswith("\t")]
+        return "\n".join(told[-lines:])
 
     def remove(self) -> None:
         """Remove the folder if it is a temporary one."""

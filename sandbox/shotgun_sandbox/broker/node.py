@@ -153,6 +153,10 @@ class Broker:
             self._folder.remove()
             self._folder = None
 
+    def last_words(self) -> str:
+        """What to tell a user of a Kafka that has ended: the end of its log, and whether the disk is full."""
+        return "" if self._folder is None else self._folder.last_words(_TAIL_LINES)
+
     def log_tail(self, lines: int = _TAIL_LINES) -> str:
         """The last lines of what Kafka had to say in this run."""
         return "" if self._folder is None else self._folder.log_tail(lines)
@@ -237,9 +241,7 @@ class Broker:
         return False
 
     def _start_failure(self, folder: DataFolder, what: str) -> KafkaRefusedError:
-        return KafkaRefusedError(
-            f"{what} {folder.path}. The last lines of its log:\n{folder.log_tail(_TAIL_LINES)}"
-        )
+        return KafkaRefusedError(f"{what} {folder.path}. {folder.last_words(_TAIL_LINES)}")
 
     def _end_process(self) -> None:
         if self._process is not None:

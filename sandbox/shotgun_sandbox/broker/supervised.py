@@ -75,12 +75,11 @@ class SupervisedProcess:
                 os.kill(self.pid, number)
 
     def close(self) -> None:
-        """Kill the program if it still runs, and wait for its end."""
-        try:
+        """Kill the program if it still runs, and wait for its end. May be called again."""
+        with suppress(BrokenPipeError, ValueError):  # the supervisor has ended, or this was called before
             self._lifeline.write(b"close")
+        with suppress(BrokenPipeError):
             self._lifeline.close()
-        except BrokenPipeError:
-            pass  # the program has ended, and the supervisor with it
         self._supervisor.wait()
         self._kill_orphan()
 
