@@ -50,8 +50,13 @@ class ControlState:
 
     def apply(self, news: Mapping[str, ControlRecord | None]) -> None:
         """Take over new records; None takes a record back."""
-        merged = {key: record for key, record in {**self.records, **news}.items() if record is not None}
-        self.records = MappingProxyType(merged)
+        self.replace({**self.records, **news})
+
+    def replace(self, everything: Mapping[str, ControlRecord | None]) -> None:
+        """Forget what was known and take this instead, in one step."""
+        self.records = MappingProxyType(
+            {key: record for key, record in everything.items() if record is not None}
+        )
 
 
 class ControlTopic:
@@ -104,8 +109,7 @@ class ControlTopic:
             if message is not None:
                 reached = self._take(message, news, reached)
         # Whatever was known before and is not there now has been taken back, its tombstone compacted away.
-        self._state = ControlState()
-        self._state.apply(news)
+        self._state.replace(news)
 
     def _read_end(self, partition: TopicPartition, deadline: Deadline) -> int:
         try:

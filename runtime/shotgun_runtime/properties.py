@@ -16,7 +16,7 @@ _TRANSACTION = "every page of events is one transaction; anything less would los
 REFUSED: Mapping[str, str] = {
     "bootstrap.servers": "set kafka.bootstrap_servers instead, so that there is one place for it",
     "metadata.broker.list": "set kafka.bootstrap_servers instead, so that there is one place for it",
-    "group.id": "each plugin's group is named <group_prefix><team>.<plugin>; its position hangs on that name",
+    "group.id": "each plugin's group is named after its team and the plugin; its position hangs on that name",
     "group.instance.id": "a static member that was killed would hold its partitions until the session ends",
     "enable.auto.commit": _COMMIT,
     "auto.commit.enable": _COMMIT,

@@ -158,7 +158,9 @@ def _not_a_site(error: BaseException, site: str) -> SiteFailure:
 
 
 def _not_understood(error: BaseException, site: str) -> SiteFailure:
-    text = f"the client does not understand what {site} answers ({type(error).__name__}: {error}). {_CHECK_URL}"
+    text = (
+        f"the client does not understand what {site} answers ({type(error).__name__}: {error}). {_CHECK_URL}"
+    )
     return SiteFailure("not_a_site", text, retryable=True)
 
 

@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 
 _TIMEOUT = 15.0
 
+_UNFIT = frozenset(
+    {KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.INVALID_PARTITIONS, KafkaError.INVALID_CONFIG}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
@@ -114,19 +118,16 @@ def _creation_refusal(spec: TopicSpec, created: Future[None]) -> str | None:
         cause: KafkaError = error.args[0]
         if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return None  # another process was faster
-        if not _is_creation_refusal(cause):
+        if cause.code() in _UNFIT:
+            raise KafkaRefusedError(
+                f"topic {spec.name} cannot be created: {cause.str()}; check stream.partitions and "
+                "stream.replication_factor"
+            ) from None
+        if not is_refusal(cause) and cause.code() != KafkaError.POLICY_VIOLATION:
             raise _failure(f"topic {spec.name} cannot be created", cause) from None
         return f"{spec.name}: {cause.str()}"
     log.info("Created topic %s with %d partition(s)", spec.name, spec.partitions)
     return None
-
-
-def _is_creation_refusal(error: KafkaError) -> bool:
-    return is_refusal(error) or error.code() in (
-        KafkaError.POLICY_VIOLATION,
-        KafkaError.INVALID_REPLICATION_FACTOR,
-        KafkaError.INVALID_CONFIG,
-    )
 
 
 def _await_leaders(client: AdminClient, specs: Iterable[TopicSpec], deadline: Deadline) -> None:

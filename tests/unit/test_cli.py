@@ -124,7 +124,9 @@ def test_print_config_prints_all_and_no_secret(capsys: pytest.CaptureFixture[str
         (["shwo"], "No such command"),
     ],
 )
-def test_wrong_usage_exits_with_2_and_says_what(args: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_exits_with_2_and_says_what(
+    args: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(*args) == 2
     assert told in capsys.readouterr().err
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Producer
-from shotgun_schemas.control import ControlRecord, pause_key
 from support import wait_until
 
 from shotgun_runtime.control import ControlState, ControlTopic, ControlWriter
 from shotgun_runtime.errors import StreamError
 from shotgun_runtime.settings import Settings
+from shotgun_schemas.control import ControlRecord, pause_key
 
 
 def record(key: str, reason: str = "") -> ControlRecord:
@@ -87,7 +87,12 @@ def test_a_record_that_cannot_be_read_is_left_out_with_its_offset(
     cluster: tuple[Settings, Producer], caplog: pytest.LogCaptureFixture
 ) -> None:
     settings, producer = cluster
-    for key, value in ((b"pause/a", b"no json"), (None, b"{}"), (b"\xff", b"{}"), (b"pause/b", b'{"by": "x"}')):
+    for key, value in (
+        (b"pause/a", b"no json"),
+        (None, b"{}"),
+        (b"\xff", b"{}"),
+        (b"pause/b", b'{"by": "x"}'),
+    ):
         producer.produce(settings.stream.control_topic, key=key, value=value, partition=0)
     assert producer.flush(20) == 0
 

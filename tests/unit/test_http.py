@@ -105,7 +105,9 @@ def test_a_taken_port_is_refused_with_what_to_change(registry: CollectorRegistry
         taken = other.getsockname()[1]
         server = StatusServer(HttpSettings(host="127.0.0.1"), taken, registry, health)
 
-        with pytest.raises(ConfigurationError, match=f"port {taken} on 127.0.0.1 is taken.*set http.port"):
+        with pytest.raises(
+            ConfigurationError, match=rf"port {taken} on 127\.0\.0\.1 is taken.*set http.port"
+        ):
             server.start()
         server.close()
 
@@ -113,7 +115,9 @@ def test_a_taken_port_is_refused_with_what_to_change(registry: CollectorRegistry
 def test_an_address_of_another_machine_is_refused(registry: CollectorRegistry, health: Health) -> None:
     server = StatusServer(HttpSettings(host="192.0.2.1", port=0), 9464, registry, health)
 
-    with pytest.raises(ConfigurationError, match="cannot listen on port 0 on 192.0.2.1.*check http.host"):
+    with pytest.raises(
+        ConfigurationError, match=r"cannot listen on port 0 on 192\.0\.2\.1.*check http\.host"
+    ):
         server.start()
 
 
@@ -130,7 +134,9 @@ def test_ipv6_addresses_are_served(registry: CollectorRegistry, health: Health) 
         server.close()
 
 
-def test_closing_ends_all_threads_though_a_client_says_nothing(registry: CollectorRegistry, health: Health) -> None:
+def test_closing_ends_all_threads_though_a_client_says_nothing(
+    registry: CollectorRegistry, health: Health
+) -> None:
     before = set(threading.enumerate())
     server = StatusServer(HttpSettings(host="127.0.0.1", port=0), 9464, registry, health)
     port = server.start()

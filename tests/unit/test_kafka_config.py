@@ -115,12 +115,12 @@ def test_librdkafka_takes_our_configurations_zstd_included(mock: str) -> None:
 def test_a_property_that_librdkafka_does_not_know_is_named(section: str) -> None:
     build = producer_config if section == "producer_properties" else consumer_config
 
-    with pytest.raises(ConfigurationError, match='No such configuration property: "securty.protocol"'):
+    with pytest.raises(ConfigurationError, match=r'No such configuration property: "securty.protocol"'):
         build(settings(**{section: {"securty.protocol": "SSL"}}))
 
 
 def test_a_value_that_librdkafka_does_not_take_is_named() -> None:
-    with pytest.raises(ConfigurationError, match='Invalid value.*"security.protocol"'):
+    with pytest.raises(ConfigurationError, match=r'Invalid value.*"security.protocol"'):
         admin(settings(properties={"security.protocol": "TLS"}))
 
 
@@ -132,7 +132,7 @@ def test_a_secret_in_a_refused_property_is_not_shown() -> None:
 
 
 def test_brokers_that_are_not_set_are_told() -> None:
-    with pytest.raises(ConfigurationError, match="kafka.bootstrap_servers is missing"):
+    with pytest.raises(ConfigurationError, match=r"kafka.bootstrap_servers is missing"):
         consumer_config(Settings(), group_id="g")
 
 

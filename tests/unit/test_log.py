@@ -109,7 +109,9 @@ def test_a_secret_is_masked_wherever_it_turns_up(stream: io.StringIO, form: str,
     try:
         raise RuntimeError(f"login with {SECRET} failed")
     except RuntimeError:
-        log.exception("params %s, body %s, %s", {"script_key": SECRET}, json.dumps({"k": SECRET}), "kafka-pass")
+        log.exception(
+            "params %s, body %s, %s", {"script_key": SECRET}, json.dumps({"k": SECRET}), "kafka-pass"
+        )
 
     for text in (stream.getvalue(), (tmp_path / "log").read_text("utf-8")):
         for written in (SECRET, json.dumps(SECRET)[1:-1], repr(SECRET)[1:-1], "kafka-pass", r"k\\\"y"):

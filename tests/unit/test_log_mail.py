@@ -46,14 +46,18 @@ class Mailbox:
             self._news.notify_all()
         return "250 OK"
 
-    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, kind: str, data: Any) -> AuthResult:
+    def authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, kind: str, data: Any
+    ) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login.decode(), data.password.decode()))
         return AuthResult(success=data.password == b"pass-word")
 
     def wait_for(self, count: int) -> list[EmailMessage]:
         with self._news:
-            assert self._news.wait_for(lambda: len(self.mails) >= count, 20), f"only {len(self.mails)} mails came"
+            assert self._news.wait_for(lambda: len(self.mails) >= count, 20), (
+                f"only {len(self.mails)} mails came"
+            )
             return list(self.mails)
 
 
@@ -79,7 +83,10 @@ def serving(mailbox: Mailbox, *, wrap: ssl.SSLContext | None, **options: Any) ->
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(
         loop.create_server(
-            lambda: SMTP(mailbox, loop=loop, authenticator=mailbox.authenticate, **options), "127.0.0.1", 0, ssl=wrap
+            lambda: SMTP(mailbox, loop=loop, authenticator=mailbox.authenticate, **options),
+            "127.0.0.1",
+            0,
+            ssl=wrap,
         )
     )
     thread = threading.Thread(target=loop.run_forever)
@@ -162,7 +169,9 @@ def test_a_server_whose_certificate_is_not_trusted_gets_no_password(
     assert "cannot be sent: " in stream.getvalue()
 
 
-def test_warnings_are_not_mailed_and_tracebacks_are(mailbox: Mailbox, plain: int, stream: io.StringIO) -> None:
+def test_warnings_are_not_mailed_and_tracebacks_are(
+    mailbox: Mailbox, plain: int, stream: io.StringIO
+) -> None:
     configure(stream, email(plain, security="none"))
 
     log.warning("just a warning")
@@ -187,7 +196,9 @@ def test_line_breaks_in_a_message_make_no_headers(mailbox: Mailbox, plain: int, 
     assert mail["To"] == "td@studio"
 
 
-def test_only_so_many_mails_go_out_in_a_minute_and_the_next_counts_the_rest(mailbox: Mailbox, plain: int) -> None:
+def test_only_so_many_mails_go_out_in_a_minute_and_the_next_counts_the_rest(
+    mailbox: Mailbox, plain: int
+) -> None:
     now = [1000.0]
     settings = EmailSettings(**email(plain, security="none", max_per_minute=2))
     handler = MailHandler(settings, service="s", host="h", clock=lambda: now[0])
@@ -264,12 +275,17 @@ def test_closing_ends_within_its_time_though_the_server_hangs() -> None:
 def test_a_budget_lets_mails_through_again_as_the_minute_passes() -> None:
     budget = MailBudget(2)
 
-    assert [budget.admit(at) for at in (0.0, 1.0, 59.0, 60.0, 60.5, 61.0)] == [True, True, False, True, False, True]
+    assert [budget.admit(at) for at in (0.0, 1.0, 59.0, 60.0, 60.5, 61.0)] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
     assert budget.take_held() == 2
     assert budget.take_held() == 0
 
 
 def record(text: str) -> logging.LogRecord:
     return logging.LogRecord("tests.mail", logging.ERROR, __file__, 1, text, (), None)
-
-

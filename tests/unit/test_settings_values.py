@@ -15,13 +15,24 @@ from shotgun_runtime.start import Start, parse_start
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("1s", 1), ("250ms", 0.25), ("2h", 7200), ("1h30m", 5400), ("1.5s", 1.5), ("1d", 86400), ("0s", 0), ("90", 90)],
+    [
+        ("1s", 1),
+        ("250ms", 0.25),
+        ("2h", 7200),
+        ("1h30m", 5400),
+        ("1.5s", 1.5),
+        ("1d", 86400),
+        ("0s", 0),
+        ("90", 90),
+    ],
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("value", ["", "s", "1x", "-1s", "1 week", "1s2", "nan", "inf", True, None, [], -1, float("nan")])
+@pytest.mark.parametrize(
+    "value", ["", "s", "1x", "-1s", "1 week", "1s2", "nan", "inf", True, None, [], -1, float("nan")]
+)
 def test_what_is_no_duration_is_refused_with_the_form(value: Any) -> None:
     with pytest.raises(ValueError, match="a duration such as 250ms"):
         parse_duration(value)
@@ -58,7 +69,9 @@ def test_starts_are_read(value: Any, start: Start) -> None:
     assert parse_start(str(start)) == start
 
 
-@pytest.mark.parametrize("value", ["", "newest", "-5", "2026-13-01", "2026-1-1", "12.5", 2**70, True, None, [], 1.5, "²"])
+@pytest.mark.parametrize(
+    "value", ["", "newest", "-5", "2026-13-01", "2026-1-1", "12.5", 2**70, True, None, [], 1.5, "²"]
+)
 def test_what_is_no_start_is_refused_with_the_form(value: Any) -> None:
     with pytest.raises(ValueError, match="latest, earliest, an event id"):
         parse_start(value)
