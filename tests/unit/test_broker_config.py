@@ -15,8 +15,8 @@ from shotgun_sandbox.broker import jars
 from shotgun_sandbox.broker.data import DataFolder, new_cluster_id
 from shotgun_sandbox.broker.jars import cache_folder, class_path, is_complete, pinned_jars
 from shotgun_sandbox.broker.java import find_java, parse_version
-from shotgun_sandbox.broker.ports import free_port, is_free
 from shotgun_sandbox.broker.properties import server_properties
+from shotgun_sandbox.ports import free_port, is_free
 
 
 def _no_report(text: str) -> None:

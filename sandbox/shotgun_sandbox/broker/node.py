@@ -14,12 +14,12 @@ from confluent_kafka.admin import AdminClient
 
 from shotgun_runtime.errors import ConfigurationError, KafkaRefusedError
 
+from ..ports import free_port, is_free
+from ..supervised import SupervisedProcess
 from .data import DataFolder, new_cluster_id
 from .jars import Report, class_path
 from .java import find_java
-from .ports import free_port, is_free
 from .properties import server_properties
-from .supervised import SupervisedProcess
 
 _START_DEADLINE = 120.0  # seconds; three are usual
 _STOP_DEADLINE = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -125,6 +126,9 @@ class _ProjectFiller:
                 "color": "pipeline_step",
             }
             tasks.append(self._add("Task", values, 5800))
+        for before, after in pairwise(tasks):
+            self._entities.set(before, "downstream_tasks", [link(after)])
+            self._entities.set(after, "upstream_tasks", [link(before)])
         self._entities.set(owner, "tasks", [link(task) for task in tasks])
         version = {
             "code": f"{owner.values['code']}_{names[-1].lower()}_v001",

@@ -166,6 +166,8 @@ TYPES: Mapping[str, Mapping[str, Field]] = {
         "color": Field("color", default="pipeline_step", label="Gantt Bar Color"),
         "notes": Field("multi_entity", ("Note",)),
         "sg_versions": Field("multi_entity", ("Version",)),
+        "upstream_tasks": Field("multi_entity", ("Task",), label="Upstream Dependency"),
+        "downstream_tasks": Field("multi_entity", ("Task",), label="Downstream Dependency"),
     },
     "Version": {
         **_WORK,

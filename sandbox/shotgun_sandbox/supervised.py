@@ -28,8 +28,8 @@ class SupervisedProcess:
         environ: Mapping[str, str],
         *,
         log: Path,
-        held_file: int,
-        remove: Path | None,
+        held_file: int | None = None,
+        remove: Path | None = None,
     ) -> None:
         with log.open("ab") as output:
             self._supervisor = subprocess.Popen(  # noqa: S603 - our own script
@@ -42,7 +42,7 @@ class SupervisedProcess:
                 stderr=output,
                 env=environ,
                 start_new_session=True,
-                pass_fds=(held_file,),
+                pass_fds=() if held_file is None else (held_file,),
             )
         assert self._supervisor.stdin is not None
         assert self._supervisor.stdout is not None
