@@ -54,6 +54,7 @@ class SiteReader:
         health: Health,
         *,
         connect: Callable[[ShotgunSettings], RawShotgun] = connect_raw,
+        backoff: Backoff | None = None,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
@@ -62,7 +63,7 @@ class SiteReader:
         self._handle: RawShotgun | None = None
         self._clock = SiteClock()
         self._outage = OutageLog(f"The site {settings.url}", log)
-        self._backoff = Backoff(initial=0.5, maximum=30.0)
+        self._backoff = backoff or Backoff(initial=0.5, maximum=30.0)
         self._has_answered = False
         self._is_refused = False
         self._may_retry_at_once = True
