@@ -1,0 +1,168 @@
+"""Where a group begins, and that it never guesses when its position is lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import NewTopic
+from consumer_support import EventStream, Team, control_records, event
+from support import PATIENCE, Kafka, Process, wait_until
+
+from shotgun_schemas.topics import EVENTS_SETTINGS
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def stream(kafka: Kafka) -> EventStream:
+    return EventStream(kafka)
+
+
+@pytest.fixture
+def team(tmp_path: Path, stream: EventStream, spawn: Callable[..., Process]) -> Team:
+    team = Team(tmp_path, stream, spawn)
+    team.note_taker("everything")
+    return team
+
+
+def rewind(team: Team, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = Path(__import__("sys").executable).with_name("shotgun-consumer")
+    config = str(team.config())
+    return subprocess.run(
+        [command, "rewind", *arguments, "--config", config],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def wait_for_witness(team: Team, kafka: Kafka) -> None:
+    key = f"group/{team.group('everything')}"
+    wait_until(
+        lambda: control_records(kafka, team.stream.control_topic).get(key), message="the witness is written"
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "first"),
+    [
+        ("earliest", 10),
+        ("30", 30),
+        ("35", 40),
+        ("9999", 110),
+        ("latest", 110),
+        ("2020-01-01", 10),
+        ("2099-01-01", 110),
+    ],
+)
+def test_a_new_group_begins_where_the_configuration_says(
+    team: Team, stream: EventStream, start: str, first: int
+) -> None:
+    # Given a stream with the ids 10, 20, .. 100
+    stream.publish(event(n) for n in range(10, 101, 10))
+    # When a new group begins, and event 110 comes afterwards
+    team.run("--start", start).wait_ready()
+    stream.publish([event(110)])
+    # Then it gets what lies at and behind its start
+    wait_until(lambda: 110 in team.notes("everything"))
+    assert team.notes("everything") == list(range(first, 111, 10))
+
+
+def test_a_new_group_keeps_its_start_even_if_it_ends_before_the_first_event(
+    team: Team, stream: EventStream
+) -> None:
+    first = team.run(start="latest").wait_ready()
+    assert first.process.terminate() == 0
+    stream.publish([event(1)])
+    team.run(start="latest")
+    wait_until(lambda: team.notes("everything") == [1])
+
+
+def test_a_group_whose_offsets_are_gone_holds_until_it_is_rewound(
+    team: Team, stream: EventStream, kafka: Kafka
+) -> None:
+    # Given a group that had come to event 3, and whose offsets Kafka has forgotten since
+    stream.publish(event(n) for n in range(1, 4))
+    member = team.run().wait_ready()
+    stream.wait_for_no_lag(team.group("everything"))
+    assert member.process.terminate() == 0
+    wait_for_witness(team, kafka)
+    kafka.admin.delete_consumer_groups([team.group("everything")])[team.group("everything")].result(PATIENCE)
+    stream.publish(event(n) for n in range(4, 7))
+    # When it starts again
+    again = team.run()
+    # Then it holds, says so, and names the command
+    line = again.process.wait_for_line(r"ERROR.*waits for a decision").string
+    assert f"shotgun-consumer rewind {team.group('everything')} --to-event 3" in line
+    assert again.get("/readyz")[0] == 503
+    wait_until(lambda: again.metric("waiting_for_decision") == 1)
+    # And the command makes it go on without a restart
+    done = rewind(team, team.group("everything"), "--to-event", "3")
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: team.notes("everything") == [1, 2, 3, 3, 4, 5, 6])
+    wait_until(lambda: again.metric("waiting_for_decision") == 0)
+
+
+def test_a_group_whose_topic_was_made_anew_holds(team: Team, stream: EventStream, kafka: Kafka) -> None:
+    stream.publish(event(n) for n in range(1, 4))
+    member = team.run().wait_ready()
+    stream.wait_for_no_lag(team.group("everything"))
+    assert member.process.terminate() == 0
+    wait_for_witness(team, kafka)
+    kafka.admin.delete_topics([stream.topic])[stream.topic].result(PATIENCE)
+    wait_until(lambda: stream.topic not in kafka.admin.list_topics(timeout=5).topics)
+    new = NewTopic(stream.topic, num_partitions=1, replication_factor=1, config=dict(EVENTS_SETTINGS))
+    kafka.admin.create_topics([new])[stream.topic].result(PATIENCE)
+    again = team.run()
+    again.process.wait_for_line(r"ERROR.*was deleted and made anew.*--to-event 3")
+    assert rewind(team, team.group("everything"), "--to-earliest").returncode == 0
+    again.wait_ready()
+
+
+def test_a_group_behind_the_retention_holds(team: Team, stream: EventStream, kafka: Kafka) -> None:
+    stream.publish([event(1)])
+    member = team.run().wait_ready()
+    stream.wait_for_no_lag(team.group("everything"))
+    assert member.process.terminate() == 0
+    stream.publish(event(n) for n in range(2, 10))
+    end = stream.ends()[0]
+    kafka.admin.delete_records([TopicPartition(stream.topic, 0, end)])
+    again = team.run()
+    again.process.wait_for_line(r"ERROR.*is outside of the log")
+    assert team.notes("everything") == [1]
+
+
+def test_rewind_refuses_a_group_with_members_and_one_that_nobody_knows(
+    team: Team, stream: EventStream
+) -> None:
+    stream.publish([event(1)])
+    team.run().wait_ready()
+    wait_until(lambda: team.notes("everything") == [1])
+    refused = rewind(team, team.group("everything"), "--to-earliest")
+    assert refused.returncode == 4
+    assert "has 1 active member(s)" in refused.stderr
+    unknown = rewind(team, "anim.misspelt", "--to-earliest")
+    assert unknown.returncode == 2
+    assert "no group 'anim.misspelt' is known" in unknown.stderr
+    unclear = rewind(team, team.group("everything"))
+    assert unclear.returncode == 2
+
+
+def test_a_kafka_position_without_a_witness_is_gone_on_from(
+    team: Team, stream: EventStream, kafka: Kafka
+) -> None:
+    stream.publish(event(n) for n in range(1, 4))
+    team.run().wait_ready()
+    stream.wait_for_no_lag(team.group("everything"))
+    for_new_control_topic = kafka.topic("control")
+    stream.control_topic = for_new_control_topic
+    team.run()
+    stream.publish([event(4)])
+    wait_until(lambda: 4 in team.notes("everything"))
+    assert team.notes("everything") == [1, 2, 3, 4]
