@@ -56,6 +56,7 @@ class Election:
         self._closed = False
         self._term: Term | None = None
         self._refusal: KafkaError | None = None
+        self._failure: Exception | None = None
         self._said: set[int] = set()
         self._thread = threading.Thread(target=self._run, name="election", daemon=True)
 
@@ -77,9 +78,11 @@ class Election:
             self._changed.wait_for(lambda: not self._is_standing, LEAVE_SECONDS)
 
     def wait_for_term(self, seconds: float) -> Term | None:
-        """The term to serve, None when there is none within `seconds`. Raises KafkaRefusedError."""
+        """The term to serve, None when there is none within `seconds`. Raises KafkaRefusedError, and whatever ended the election."""
         with self._changed:
-            self._changed.wait_for(lambda: self._is_elected() or self._refusal is not None, seconds)
+            self._changed.wait_for(lambda: self._is_elected() or self._refusal or self._failure, seconds)
+            if self._failure is not None:
+                raise self._failure
             refusal, self._refusal = self._refusal, None
             if refusal is not None:
                 raise KafkaRefusedError(f"Kafka refused: {explain(refusal)}")
@@ -103,12 +106,17 @@ class Election:
                 if self._closed:
                     return
                 self._is_standing = True
+            failure: Exception | None = None
             try:
                 self._stand()
-            finally:
-                with self._changed:
-                    self._is_standing = False
-                    self._changed.notify_all()
+            except Exception as error:  # noqa: BLE001 - it belongs to the thread that waits for a term
+                failure = error
+            with self._changed:
+                self._failure = failure
+                self._is_standing = False
+                self._changed.notify_all()
+            if failure is not None:
+                return
 
     def _stand(self) -> None:
         """One membership, from joining the group to leaving it."""

@@ -11,6 +11,7 @@ from shotgun_schemas.event import FIELDS
 
 from .holes import Plan
 from .page import Page, read_page
+from .page_size import LARGEST
 from .site_reader import SiteReader
 
 
@@ -28,9 +29,9 @@ class EventLog:
         """The site's time in seconds since 1970."""
         return self._reader.now()
 
-    def page(self, plan: Plan) -> Page:
-        """The rows that `plan` asks for, or as many of them as one page holds."""
-        answer = self._reader.find([_condition(plan)], FIELDS, halt=self._halt)
+    def page(self, plan: Plan, limit: int = LARGEST) -> Page:
+        """The rows that `plan` asks for, or as many of them as one page of at most `limit` rows holds."""
+        answer = self._reader.find([_condition(plan)], FIELDS, halt=self._halt, limit=limit)
         return read_page(answer.rows, answer.limit)
 
     def newest_id(self) -> int | None:

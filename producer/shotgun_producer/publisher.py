@@ -40,6 +40,9 @@ COMMIT_SECONDS = 14.0
 ABORT_SECONDS = 5.0
 SLOW_COMMIT_SECONDS = 5.0
 
+_CONSEQUENCES = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
+"""What becomes of records when a transaction is aborted for another reason."""
+
 
 class Publisher:
     """A transactional producer for the event topic and the checkpoint topic. One owner, one thread.
@@ -156,7 +159,7 @@ class Publisher:
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            if self._refused is None:
+            if self._refused is None and error.code() not in _CONSEQUENCES:
                 self._refused = error
                 log.error("Kafka did not take event %s: %s", _text(message.key()), explain(error))
             return

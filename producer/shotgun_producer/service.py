@@ -23,6 +23,7 @@ from .election import Election, Term
 from .errors import FencedError, HaltedError, RecycleError
 from .log_reader import LogReader
 from .metrics import Metrics
+from .page_size import PageSize
 from .session import Session, Surroundings
 from .site_reader import SiteReader
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 DECISION_LOOK_SECONDS = 2.0
 REFUSED_SECONDS = 30.0
 CONTROL_SECONDS = 30.0
+LEAVE_SECONDS = 5.0
 
 
 class ProducerService:
@@ -55,6 +57,7 @@ class ProducerService:
             watch=self._watch,
             metrics=self._metrics,
             health=health,
+            page_size=PageSize(),
         )
         self._election = Election(settings, shutdown.requested, self._watch)
         self._backoff = Backoff(initial=0.2, maximum=15.0)
@@ -70,7 +73,7 @@ class ProducerService:
         except HaltedError:
             pass
         finally:
-            self._election.close(self._shutdown.deadline.remaining())
+            self._election.close(min(LEAVE_SECONDS, self._shutdown.deadline.remaining() / 2))
             self._around.site.close()
         log.info("Stopped")
 
@@ -116,7 +119,9 @@ class ProducerService:
 
     def _stand_by(self) -> None:
         """Waits for the election, and serves the term."""
-        if not self._health.ready[0]:
+        if self._watch.broken:
+            self._health.set_not_ready("standing by, but Kafka cannot be reached")
+        elif not self._health.ready[0]:
             log.info("Standing by: another instance may be active")
             self._health.set_ready()
         try:

@@ -17,7 +17,7 @@ from shotgun_schemas.checkpoint import Checkpoint, encode_checkpoint
 from shotgun_schemas.headers import LATE_FROM_SECONDS
 
 from .election import transactional_id_of
-from .errors import HaltedError, RecycleError
+from .errors import FencedError, HaltedError, RecycleError
 from .event_log import EventLog
 from .hold import Hold
 from .holes import Found
@@ -25,6 +25,7 @@ from .log_reader import LogReader
 from .metrics import Metrics
 from .opening import Opening, check_head
 from .page import Page
+from .page_size import PageSize
 from .progress import Progress
 from .publisher import Publisher
 from .records import Record, RecordMaker
@@ -46,6 +47,7 @@ class Surroundings:
     watch: BrokerWatch
     metrics: Metrics
     health: Health
+    page_size: PageSize
 
 
 class Session:
@@ -124,7 +126,7 @@ class Session:
     def _poll(self, progress: Progress) -> tuple[Page, tuple[Found, ...]]:
         holes = progress.holes
         plan = holes.plan(self._events.now())
-        page = self._events.page(plan)
+        page = self._events.page(plan, self._around.page_size.rows)
         self.has_polled = True
         self._around.health.beat()
         self._metrics.polls.labels("rows" if page.sightings else "empty").inc()
@@ -161,7 +163,12 @@ class Session:
         records = [maker.make(page.rows[event.id], late=event.late, now=now) for event in found]
         checkpoint = progress.checkpoint(now)
         value = encode_checkpoint(checkpoint)
-        publisher.publish(records, value)
+        try:
+            publisher.publish(records, value)
+        except (RecycleError, FencedError):
+            self._around.page_size.failed()
+            raise
+        self._around.page_size.succeeded()
         progress.moved_to(publisher.end_offsets)
         self._checkpointed = time.monotonic()
         self._metrics.checkpoint_bytes.set(len(value))

@@ -19,11 +19,11 @@ from shotgun_schemas.event import ENTITY_TYPE
 from .errors import HaltedError
 from .metrics import Metrics
 from .page import Row
+from .page_size import LARGEST
 from .site_request import Request
 
 log = logging.getLogger(__name__)
 
-MAX_PAGE = 500
 SLOW_RETRY_SECONDS = 60.0
 LONGEST_RETRY_AFTER = 600.0
 _REFUSALS = frozenset({"auth", "permission", "refused"})
@@ -79,7 +79,7 @@ class SiteReader:
         *,
         halt: threading.Event,
         direction: str = "asc",
-        limit: int = MAX_PAGE,
+        limit: int = LARGEST,
     ) -> Answer:
         """Rows ordered by id, at most `limit` and never more than one page of the site.
 

@@ -36,7 +36,7 @@ class Bench:
         self.site = site
         self.topic = kafka.topic("events")
         self.checkpoint_topic = f"{self.topic}.checkpoint"
-        self._reader = Reader(kafka.bootstrap_servers, self.topic)
+        self._reader = Reader(servers or kafka.bootstrap_servers, self.topic)
         self.config = folder / f"{self.topic}.yaml"
         self.values: dict[str, Any] = {
             "shotgun": {
