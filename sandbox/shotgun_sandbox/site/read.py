@@ -17,6 +17,7 @@ from shotgun_sandbox.site.schema import TYPES, Field
 Args = Mapping[str, Any]
 Row = Mapping[str, Any]
 Hidden = Callable[[Row], bool]
+EVENT_LINKS = frozenset({"entity", "user", "project"})
 UNSORTABLE = ("serializable", "jsonb", "multi_entity", "image", "url")
 
 
@@ -88,7 +89,7 @@ class Reads:
         name, _, rest = path.partition(".")
         if entity_type == "EventLogEntry":
             stored = row.get(name)
-            value = self._entities.link(stored) if name in ("entity", "user", "project") else stored
+            value = self._entities.link(stored) if name in EVENT_LINKS else stored
         else:
             record: Record = row["record"]
             value = self._entities.value(record, name)
@@ -209,9 +210,14 @@ class Reads:
         return found
 
     def _project(self, entity_type: str, row: Row, fields: list[str]) -> dict[str, Any]:
-        event_id = row["id"] if entity_type == "EventLogEntry" else row["record"].id
+        if entity_type == "EventLogEntry":
+            plain = row.keys() - EVENT_LINKS
+            shown = {
+                path: row[path] if path in plain else self.value(entity_type, row, path) for path in fields
+            }
+            return {"type": entity_type, **shown, "id": row["id"]}
         shown = {path: self.value(entity_type, row, path) for path in fields}
-        return {"type": entity_type, **shown, "id": event_id}
+        return {"type": entity_type, **shown, "id": row["record"].id}
 
     def _paging(self, number: int, size: int, more: bool, total: int | None) -> dict[str, Any]:
         if not self._pages.counts_pages:

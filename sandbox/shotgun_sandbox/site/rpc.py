@@ -109,7 +109,7 @@ class Rpc:
                 name = self._core.entities.name(record)
                 if not record.retired and text in name.casefold():
                     found.append({"type": entity_type, "id": record.id, "name": name})
-        return {"matches": found[: int(args.get("max_results", 10))], "terms": text.split()}
+        return {"matches": found[: args.get("max_results") or 10], "terms": text.split()}
 
     def _activity_stream(self, _actor: Actor, _method: str, args: Args) -> Any:
         return {

@@ -46,7 +46,7 @@ class Front:
         try:
             call = json.loads(body)
             method, params = str(call["method_name"]), list(call.get("params") or [])
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             handler.send(html_reply(400, "Bad Request", "The body is no JSON call.").wire(self.date()))
             return
         exchange = Exchange(
