@@ -2,7 +2,7 @@
 
 
 def registerCallbacks(reg):
-    # No filter: every event. No credentials: this plugin never talks to the site.
+    # No filter: every event.
     reg.registerCallback(None, None, log_event)
 
 

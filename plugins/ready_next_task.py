@@ -2,21 +2,15 @@
 
 Reacts to: the status of a Task becoming `fin`.
 Does: sets each downstream Task that is waiting (`wtg`) and whose upstream Tasks are all final to ready (`rdy`).
-Needs: a script user that may edit Tasks; its name and key come from the environment.
+Needs: that the service's script user may edit Tasks.
 """
-
-import os
 
 FINAL, WAITING, READY = "fin", "wtg", "rdy"
 
 
 def registerCallbacks(reg):
-    reg.registerCallback(
-        os.environ["SHOTGUN_SCRIPT_NAME"],
-        os.environ["SHOTGUN_API_KEY"],
-        ready_next_tasks,
-        {"Shotgun_Task_Change": ["sg_status_list"]},
-    )
+    # None, None: `sg` logs in as the service's own script. Give a name and a key to log in as another one.
+    reg.registerCallback(None, None, ready_next_tasks, {"Shotgun_Task_Change": ["sg_status_list"]})
 
 
 def ready_next_tasks(sg, logger, event, args):

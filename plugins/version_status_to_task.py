@@ -2,23 +2,17 @@
 
 Reacts to: the status of a Version.
 Does: sets the status of the Task that the Version is linked to, by the table below.
-Needs: a script user that may read Versions and edit Tasks; its name and key come from the environment.
+Needs: that the service's script user may read Versions and edit Tasks.
 """
-
-import os
 
 # status of the Version: status of its Task
 TASK_STATUS = {"rev": "rev", "vwd": "rev", "apr": "fin", "rej": "ip"}
 
 
 def registerCallbacks(reg):
-    reg.registerCallback(
-        os.environ["SHOTGUN_SCRIPT_NAME"],
-        os.environ["SHOTGUN_API_KEY"],
-        version_changed,
-        {"Shotgun_Version_Change": ["sg_status_list"]},
-        TASK_STATUS,
-    )
+    # None, None: `sg` logs in as the service's own script. Give a name and a key to log in as another one.
+    wanted = {"Shotgun_Version_Change": ["sg_status_list"]}
+    reg.registerCallback(None, None, version_changed, wanted, TASK_STATUS)
 
 
 def version_changed(sg, logger, event, args):

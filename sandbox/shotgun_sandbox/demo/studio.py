@@ -140,14 +140,9 @@ class Demo:
         return settings
 
     def _service(self, name: str, module: str, settings: Mapping[str, Any], folder: Path) -> Service:
-        environ = {
-            "SHOTGUN_SCRIPT_NAME": self._site.script_name,
-            "SHOTGUN_API_KEY": self._site.api_key,
-            "CHAT_WEBHOOK_URL": self._chat.url,
-        }
         # A configuration of the user's own shell must not reach into the demo.
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SHOTGUN_STREAM_")}
-        return Service(name, module, settings, folder, {**clean, **environ})
+        return Service(name, module, settings, folder, {**clean, "CHAT_WEBHOOK_URL": self._chat.url})
 
     def _stop_services(self) -> None:
         services = [*self._teams.values(), *([self._producer] if hasattr(self, "_producer") else [])]
