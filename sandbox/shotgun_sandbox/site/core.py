@@ -37,12 +37,13 @@ class SiteCore:
         self.lock = threading.RLock()
         self.clock = SiteClock(options.start)
         self.scheduler = Scheduler(self.clock)
+        started = self.clock.now() if options.start is None else options.start  # one value, so seeds repeat
         self.entities = Entities()
-        furnish(self.entities, Random(options.seed), self.clock.now())  # noqa: S311
+        furnish(self.entities, Random(options.seed), started)  # noqa: S311
         self.accounts = Accounts(self.entities, options.password, Random(options.seed + 1))  # noqa: S311
         self._add_scripts()
         self.lived = min(options.events, LIVED_ROWS)
-        self.calendar = StudioCalendar(options.events, self.clock.now())
+        self.calendar = StudioCalendar(options.events, started)
         self.history = self._history()
         self.log = EventLog(self.history)
         self.counter = BlockCounter(
