@@ -7,6 +7,7 @@ import importlib
 import click
 
 from shotgun_runtime.cli import run_cli, version_option
+from shotgun_runtime.errors import ConfigurationError
 
 _COMMANDS = ("broker", "demo", "site")
 
@@ -25,12 +26,28 @@ class LazyGroup(click.Group):
         try:
             module = importlib.import_module(f"{__package__}.{cmd_name}.command")
         except ModuleNotFoundError as error:
-            if (error.name or "").startswith(f"{__package__}.{cmd_name}"):
-                return None
-            raise
+            if (error.name or "").startswith("shotgun_"):
+                raise
+            return _lacking(cmd_name, str(error.name))
         command = getattr(module, f"{cmd_name}_command")
         assert isinstance(command, click.Command)
         return command
+
+
+def _lacking(name: str, package: str) -> click.Command:
+    """Stands for a command whose libraries are not installed."""
+
+    def say() -> None:
+        raise ConfigurationError(
+            f"shotgun-sandbox {name} needs {package}, which is not installed: pip install 'shotgun-stream[sandbox]'"
+        )
+
+    return click.Command(
+        name,
+        callback=say,
+        help="Needs: pip install 'shotgun-stream[sandbox]'.",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
 
 
 @click.group("shotgun-sandbox", cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -56,6 +56,8 @@ def test_it_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     # Files that are no Python, and that the code reads.
     assert "shotgun_schemas/event_log_entry.avsc" in names
     assert any(name.startswith("shotgun_sandbox/broker/kafka-") for name in names)
+    # The plugins that the demo runs.
+    assert "shotgun_sandbox/example_plugins/log_everything.py" in names
 
 
 def test_every_package_can_be_imported_without_the_checkout(python: Path, tmp_path: Path) -> None:
@@ -73,11 +75,12 @@ def test_every_command_tells_its_version(python: Path, command: str, tmp_path: P
     assert _run(python.with_name(command), "--version", cwd=tmp_path) == f"{command} {version}"
 
 
-def test_the_local_kafka_says_what_is_missing_without_its_extra(python: Path, tmp_path: Path) -> None:
-    script = (
-        "from shotgun_runtime.errors import ConfigurationError\n"
-        "from shotgun_sandbox.broker.jars import class_path\n"
-        "try: class_path({'SHOTGUN_STREAM_CACHE': '.'}, print)\n"
-        "except ConfigurationError as error: print(error)\n"
-    )
-    assert "pip install 'shotgun-stream[sandbox]'" in _run(python, "-c", script, cwd=tmp_path)
+@pytest.mark.parametrize("arguments", [["demo"], ["broker", "--port", "0"]])
+def test_a_sandbox_command_without_its_extra_says_what_to_install(
+    python: Path, arguments: list[str], tmp_path: Path
+) -> None:
+    command = python.with_name("shotgun-sandbox")
+    result = subprocess.run([command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "pip install 'shotgun-stream[sandbox]'" in result.stderr
+    assert "Traceback" not in result.stderr
