@@ -78,7 +78,10 @@ class Election:
             self._changed.wait_for(lambda: not self._is_standing, LEAVE_SECONDS)
 
     def wait_for_term(self, seconds: float) -> Term | None:
-        """The term to serve, None when there is none within `seconds`. Raises KafkaRefusedError, and whatever ended the election."""
+        """The term to serve, None when there is none within `seconds`.
+
+        Raises KafkaRefusedError, and whatever ended the election's thread.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._is_elected() or self._refusal or self._failure, seconds)
             if self._failure is not None:

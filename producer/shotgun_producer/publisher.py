@@ -159,9 +159,10 @@ class Publisher:
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            if self._refused is None and error.code() not in _CONSEQUENCES:
+            if self._refused is None:
                 self._refused = error
-                log.error("Kafka did not take event %s: %s", _text(message.key()), explain(error))
+                level = logging.DEBUG if error.code() in _CONSEQUENCES else logging.ERROR
+                log.log(level, "Kafka did not take event %s: %s", _text(message.key()), explain(error))
             return
         partition, offset = message.partition(), message.offset()
         if partition is not None and offset is not None:
