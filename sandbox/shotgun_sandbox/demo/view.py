@@ -43,7 +43,7 @@ class Snapshot:
         slowest = max((row.lag for row in self.plugins), default=0)
         return (
             f"site shows {self.visible} events, {self.published} published ({self.rate:.0f}/s), "
-            f"{sum(self.holes.values())} ids in holes, slowest plugin {slowest} behind"
+            f"{sum(self.holes.values())} holes in the ids, slowest plugin {slowest} behind"
         )
 
 
@@ -55,7 +55,7 @@ def render(snapshot: Snapshot) -> RenderableType:
     flow.add_row(
         "stream",
         f"{snapshot.published:,} events published",
-        f"{snapshot.rate:.1f}/s   lag {snapshot.lag:.1f} s   ids in holes: {holes}",
+        f"{snapshot.rate:.1f}/s   lag {snapshot.lag:.1f} s   holes: {holes}",
     )
     plugins = Table(expand=True, box=None, header_style="bold")
     plugins.add_column("team")
