@@ -132,6 +132,8 @@ class Group:
             deadline = self._shutdown.deadline if stopping else Deadline.after(self._member.revoke_timeout)
             if not stopping:
                 self._reason = "leaving the group"
+            if self._witnessed and session.ending is None and len(session.assignment):
+                self._witness(session)
             session.close(deadline)
         ending = session.ending
         if isinstance(ending, Hold):
@@ -169,20 +171,33 @@ class Group:
             return
         if not len(session.assignment):
             return
+        now = time.monotonic()
+        if now >= self._next_witness and self._all_known(session):
+            self._next_witness = now + REFRESH_SECONDS
+            self._witness(session)
+
+    def _all_known(self, session: Session) -> bool:
+        # Before each partition has a position, a missing one is no loss but a beginning.
         if not self._witnessed:
             try:
-                self._witnessed = self._positions.all_known()
+                self._witnessed = self._positions.all_known(session.consumer)
             except KafkaException:
+                return False
+        return self._witnessed
+
+    def _witness(self, session: Session) -> None:
+        """Have the control topic remember how far the group has come."""
+        identity = self._stream.identity
+        reached = session.assignment.reached()
+        event_id = None if reached is None else reached.event_id
+        event_at = None if reached is None or not reached.timestamp else _iso(reached.timestamp)
+        if event_id is None:
+            known = self._stream.witness(self._member.group)
+            if known is not None and known.topic_id == identity.topic_id:
                 return
-        now = time.monotonic()
-        if self._witnessed and now >= self._next_witness:
-            self._next_witness = now + REFRESH_SECONDS
-            reached = session.assignment.reached()
-            event_id = None if reached is None else reached.event_id
-            event_at = None if reached is None or not reached.timestamp else _iso(reached.timestamp)
-            self._stream.offer_witness(
-                self._member.group, Witness(identity.topic_id, identity.partitions, event_id, event_at)
-            )
+        self._stream.offer_witness(
+            self._member.group, Witness(identity.topic_id, identity.partitions, event_id, event_at)
+        )
 
 
 def _iso(timestamp: float) -> str:

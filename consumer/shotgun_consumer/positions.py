@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from confluent_kafka import (
-    OFFSET_INVALID,
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
+    KafkaException,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
@@ -49,7 +48,9 @@ class Positions:
         """Whether the group may be joined. Needs no membership. Resolves where new partitions begin."""
         identity = self._stream.identity
         partitions = range(identity.partitions)
-        committed = committed_offsets(self._stream.admin, self._group, self._stream.topic, partitions)
+        committed = committed_offsets(
+            self._settings, self._group, self._stream.topic, partitions, self._watch
+        )
         limits = bounds(self._stream.admin, self._stream.topic, partitions)
         decision = place(self._known(committed, limits), partitions)
         if isinstance(decision, Hold):
@@ -76,9 +77,7 @@ class Positions:
 
         None when the answer has changed since `check`, which is then to be asked again.
         """
-        asked = [TopicPartition(self._stream.topic, partition) for partition in partitions]
-        answers = consumer.committed(asked, timeout=REQUEST_SECONDS)
-        committed = {answer.partition: None if answer.offset < 0 else answer.offset for answer in answers}
+        committed = _committed(consumer, self._stream.topic, partitions)
         decision = place(self._known(committed, None), list(committed))
         if isinstance(decision, Hold):
             return decision
@@ -90,11 +89,10 @@ class Positions:
             commit_now(consumer, self._stream.topic, starts)
         return {**decision.offsets, **starts}
 
-    def all_known(self) -> bool:
+    def all_known(self, consumer: Consumer) -> bool:
         """Whether each partition of the topic has a position, so that a missing one would be a loss."""
-        partitions = range(self._stream.identity.partitions)
-        committed = committed_offsets(self._stream.admin, self._group, self._stream.topic, partitions)
-        return all(committed[partition] is not None for partition in partitions)
+        committed = _committed(consumer, self._stream.topic, range(self._stream.identity.partitions))
+        return all(offset is not None for offset in committed.values())
 
     def _known(
         self, committed: Mapping[int, int | None], limits: Mapping[int, tuple[int, int]] | None
@@ -120,18 +118,25 @@ def commit_now(consumer: Consumer, topic: str, offsets: Mapping[int, int]) -> di
 
 
 def committed_offsets(
-    client: AdminClient, group: str, topic: str, partitions: Iterable[int]
+    settings: Settings, group: str, topic: str, partitions: Iterable[int], watch: BrokerWatch
 ) -> dict[int, int | None]:
     """A group's committed offsets; None where there is none. Raises KafkaException."""
-    asked = ConsumerGroupTopicPartitions(
-        group, [TopicPartition(topic, partition) for partition in partitions]
-    )
-    future = client.list_consumer_group_offsets([asked], request_timeout=REQUEST_SECONDS)[group]
-    answer = future.result(timeout=2 * REQUEST_SECONDS)
-    return {
-        entry.partition: None if entry.offset < 0 or entry.offset == OFFSET_INVALID else entry.offset
-        for entry in answer.topic_partitions or []
-    }
+    # Not with AdminClient.list_consumer_group_offsets: while the group's coordinator is loading, that brings the whole
+    # process down with a segmentation fault (confluent-kafka 2.16.1).
+    asker = new_consumer(consumer_config(settings, group_id=group, watch=watch))
+    try:
+        return _committed(asker, topic, partitions)
+    finally:
+        asker.close()
+
+
+def _committed(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, int | None]:
+    asked = [TopicPartition(topic, partition) for partition in partitions]
+    answers = consumer.committed(asked, timeout=REQUEST_SECONDS)
+    for answer in answers:
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+    return {answer.partition: None if answer.offset < 0 else answer.offset for answer in answers}
 
 
 def bounds(client: AdminClient, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:

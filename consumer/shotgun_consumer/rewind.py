@@ -47,7 +47,7 @@ def _rewind(settings: Settings, client: AdminClient, group: str, to: Start) -> d
         [TopicSpec(settings.stream.control_topic, 1, CONTROL_SETTINGS)],
         settings.stream.replication_factor,
     )
-    _require_known(settings, client, group, partitions, watch)
+    _require_known(settings, group, partitions, watch)
     _require_empty(client, group)
     offsets = resolve_start(settings, watch, to, bounds(client, topic, partitions))
     _alter(client, group, topic, offsets)
@@ -68,22 +68,20 @@ def _rewind(settings: Settings, client: AdminClient, group: str, to: Start) -> d
     return offsets
 
 
-def _require_known(
-    settings: Settings, client: AdminClient, group: str, partitions: range, watch: BrokerWatch
-) -> None:
+def _require_known(settings: Settings, group: str, partitions: range, watch: BrokerWatch) -> None:
+    # Asked in any case: it also waits until the group's coordinator has loaded, before which the admin client's
+    # requests about groups are not safe.
+    committed = committed_offsets(settings, group, settings.stream.topic, partitions, watch)
     known = ControlTopic(settings, watch=watch)
     try:
         known.read_to_end(REQUEST_SECONDS)
-        if known.get(control.group_key(group)) is not None:
-            return
+        witness = known.get(control.group_key(group))
         others = sorted(
             key.removeprefix(control.GROUP_PREFIX) for key, _ in known.items(control.GROUP_PREFIX)
         )
     finally:
         known.close()
-    if any(
-        o is not None for o in committed_offsets(client, group, settings.stream.topic, partitions).values()
-    ):
+    if witness is not None or any(offset is not None for offset in committed.values()):
         return
     raise ConfigurationError(
         f"no group {group!r} is known in {settings.stream.topic}; the known ones are {', '.join(others) or 'none'}"

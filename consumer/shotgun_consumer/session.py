@@ -103,6 +103,11 @@ class Session:
         self._gauges.clear()
 
     @property
+    def consumer(self) -> Consumer:
+        """The membership's consumer, for the group's thread alone."""
+        return self._consumer
+
+    @property
     def assignment(self) -> Assignment:
         """The state, for the group's thread alone."""
         return self._assignment

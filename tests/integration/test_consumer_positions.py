@@ -31,15 +31,9 @@ def team(tmp_path: Path, stream: EventStream, spawn: Callable[..., Process]) -> 
 
 
 def rewind(team: Team, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = Path(__import__("sys").executable).with_name("shotgun-consumer")
-    config = str(team.config())
-    return subprocess.run(
-        [command, "rewind", *arguments, "--config", config],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    own = Path(sys.executable).with_name("shotgun-consumer")
+    command = [str(own), "rewind", *arguments, "--config", str(team.config())]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def wait_for_witness(team: Team, kafka: Kafka) -> None:
@@ -84,7 +78,7 @@ def test_a_new_group_keeps_its_start_even_if_it_ends_before_the_first_event(
     wait_until(lambda: team.notes("everything") == [1])
 
 
-def test_a_group_whose_offsets_are_gone_holds_until_it_is_rewound(
+def test_a_group_without_its_offsets_holds_until_it_is_rewound(
     team: Team, stream: EventStream, kafka: Kafka
 ) -> None:
     # Given a group that had come to event 3, and whose offsets Kafka has forgotten since
