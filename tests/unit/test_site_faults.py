@@ -141,9 +141,9 @@ def test_a_hanging_site_ends_in_the_clients_timeout(site: SandboxSite) -> None:
 
 
 def test_a_dripping_body_outlives_the_clients_timeout(site: SandboxSite) -> None:
-    # Five pieces 0.3 s apart take longer than the timeout of 1 s, which each single read keeps.
-    site.admin.add_fault("drip", methods=["read"], times=1, delay=0.3, pieces=5)
-    assert len(find(connect(site, timeout=1.0))) == 50
+    # Six pieces 0.4 s apart take longer than the timeout of 1.5 s, which each single read keeps.
+    site.admin.add_fault("drip", methods=["read"], times=1, delay=0.4, pieces=6)
+    assert len(find(connect(site, timeout=1.5))) == 50
 
 
 def test_an_idle_connection_that_was_closed_fails_one_call_at_most(

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import random
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -48,12 +49,12 @@ def test_writers_draw_from_blocks_of_their_own() -> None:
     assert counter.next_id == 10
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_the_head_has_holes_and_the_deep_past_has_none(seed: int) -> None:
-    with SandboxSite(SiteOptions(events=30_000, seed=seed)) as site:
+    with SandboxSite(SiteOptions(events=15_000, seed=seed)) as site:
         visible = site.admin.visible()
         head = visible[-1]
-    assert len(visible) == 30_000
+    assert len(visible) == 15_000
     newest = [number for number in visible if number > head - 1001]
     assert 0.60 <= len(newest) / 1001 <= 0.85
     assert 4 <= len(gaps(newest)) <= 40
@@ -75,7 +76,7 @@ def test_dead_ids_stay_holes_and_the_number_of_events_is_exact() -> None:
     assert visible[-1] - 20_000 <= state.dead
 
 
-@pytest.mark.parametrize("events", [0, 1, 39, 41, 4001])
+@pytest.mark.parametrize("events", [0, 1, 39, 41, 2501])
 def test_the_site_starts_with_exactly_the_events_asked_for(events: int) -> None:
     with SandboxSite(SiteOptions(events=events)) as site:
         assert len(shown(connect(site))) == events
@@ -84,7 +85,7 @@ def test_the_site_starts_with_exactly_the_events_asked_for(events: int) -> None:
 def test_the_same_seed_gives_the_same_past() -> None:
     def past(seed: int) -> str:
         digest = hashlib.sha256()
-        with SandboxSite(SiteOptions(events=5000, seed=seed, start=START, dead=0.01)) as site:
+        with SandboxSite(SiteOptions(events=2700, seed=seed, start=START, dead=0.01)) as site:
             for event_id in site.admin.visible():
                 digest.update(repr(site.core.row(event_id)).encode())
         return digest.hexdigest()
@@ -94,11 +95,13 @@ def test_the_same_seed_gives_the_same_past() -> None:
 
 
 def test_the_past_lies_on_working_days_before_the_start() -> None:
-    with SandboxSite(SiteOptions(events=20_000, start=START)) as site:
-        rows = connect(site).find("EventLogEntry", [], ["created_at"])
-    moments = [row["created_at"] for row in rows]
-    assert max(moments).timestamp() <= START
-    assert (max(moments) - min(moments)).days >= 3
+    with SandboxSite(SiteOptions(events=30_000, start=START)) as site:
+        every_tenth = site.admin.visible()[::10]
+        moments = [
+            datetime.fromisoformat(site.core.row(event_id)["created_at"][:-1]) for event_id in every_tenth
+        ]
+    assert max(moments) <= datetime.fromtimestamp(START, timezone.utc).replace(tzinfo=None)
+    assert (max(moments) - min(moments)).days >= 4
     weekend = sum(moment.weekday() >= 5 for moment in moments)
     assert weekend < len(moments) * 0.15
     assert moments != sorted(moments)  # neighbouring blocks interleave
@@ -181,7 +184,7 @@ def test_a_restored_site_counts_from_its_backup_again(site: SandboxSite) -> None
 
 
 def test_a_reset_into_the_computed_past_serves_the_new_rows() -> None:
-    with SandboxSite(SiteOptions(events=9000, start=START)) as site:
+    with SandboxSite(SiteOptions(events=4000, start=START)) as site:
         site.admin.reset(1000)
         new = site.admin.write_events(2, changes={"event_type": "Harbour_New"}, writer=1)
         rows = connect(site).find(

