@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from prometheus_client import REGISTRY
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from shotgun_runtime.cli import config_options, run_cli, version_option
 from shotgun_runtime.errors import ConfigurationError
@@ -33,6 +33,7 @@ from .service import SERVICE, ConsumerService
 log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 9465
+LAST_SECONDS = 5.0
 
 
 @click.group("shotgun-consumer", context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,8 +90,9 @@ def run(settings: Settings) -> None:
     configure_logging(settings.logging, service=SERVICE)
     shutdown = Shutdown(settings.shutdown_timeout)
     health = Health()
-    server = StatusServer(settings.http, DEFAULT_PORT, REGISTRY, health)
-    service = ConsumerService(settings, shutdown, health, REGISTRY)
+    registry = _registry()
+    server = StatusServer(settings.http, DEFAULT_PORT, registry, health)
+    service = ConsumerService(settings, shutdown, health, registry)
     try:
         with signal_handlers(shutdown):
             plugins = service.load()
@@ -161,6 +163,14 @@ def _target(to_earliest: bool, to_event: str | None) -> Start:
     return parse_start(to_event)
 
 
+def _registry() -> CollectorRegistry:
+    """A registry for this run alone, with what Prometheus expects of every Python process."""
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    return registry
+
+
 def _end_in_time(shutdown: Shutdown) -> None:
     """Whatever hangs, the process ends soon after its time to stop is over; a callback's thread cannot be killed."""
 
@@ -171,9 +181,6 @@ def _end_in_time(shutdown: Shutdown) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="last-resort", daemon=True).start()
-
-
-LAST_SECONDS = 5.0
 
 
 def main() -> None:
