@@ -6,6 +6,7 @@ import importlib.metadata
 import logging
 import platform
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 
 SERVICE = "shotgun-consumer"
 BEAT_SECONDS = 0.5
+SWITCH_SECONDS = 0.001
 MAX_POLL_INTERVAL_SECONDS = 300.0
 # A member that is waited for holds up the whole group's rebalance, and is thrown out at max.poll.interval.ms.
 REVOKE_SHARE = 0.2
@@ -87,6 +89,8 @@ class ConsumerService:
         """Work until a stop is requested, then stop in order. Raises KafkaRefusedError when Kafka refuses."""
         # Plugins have always been able to rely on their own sockets' timing out.
         socket.setdefaulttimeout(self._settings.shotgun.timeout)
+        # With the default of 5 ms an owner that wants to commit waits until a busy callback's thread has run so long.
+        sys.setswitchinterval(SWITCH_SECONDS)
         for plugin in plugins.loaded:
             handler = route_mail(plugin, self._settings.logging, service=SERVICE)
             if handler is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -17,13 +16,14 @@ from shotgun_schemas import headers
 
 from .assignment import Assignment
 from .commit_sender import CommitSender
+from .completions import Completions
 from .delivery import Delivery, Outcome, Result
 from .metrics import GroupMetrics
 from .partition_state import PartitionState
 from .placement import Hold
 from .positions import Positions
 from .session_gauges import Gauges
-from .worker import Completions, Worker
+from .worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Session:
         self._worker = worker
         self._positions = positions
         self._metrics = metrics
-        self._completions: Completions = queue.SimpleQueue()
+        self._completions = Completions()
         self._assignment = Assignment(member.max_uncommitted, epochs)
         self._gauges = Gauges(metrics, self._assignment)
         self._commits = CommitSender(member.group, member.topic, self._assignment.commits, metrics)
@@ -117,11 +117,12 @@ class Session:
     def _turn(self) -> None:
         commits = self._assignment.commits
         running = self._assignment.started > 0
-        if running:
+        if running or self._assignment.queued >= ENOUGH_QUEUED:
+            # Where records are at hand, poll() would not wait for the answer to a commit but return one of them.
             self._collect(COMMITTING_SECONDS if commits.open else RUNNING_SECONDS)
         self._commits.send(self._consumer)
         self._start()
-        if running:
+        if running or self._assignment.queued >= ENOUGH_QUEUED:
             wait = 0.0
         elif commits.open:
             wait = COMMITTING_SECONDS
@@ -134,14 +135,8 @@ class Session:
 
     def _collect(self, seconds: float) -> None:
         """Take in what the worker has finished; wait at most so long for the first."""
-        try:
-            result = self._completions.get(timeout=seconds) if seconds > 0 else self._completions.get_nowait()
-            while True:
-                if result is not None:
-                    self._settle(result)
-                result = self._completions.get_nowait()
-        except queue.Empty:
-            pass
+        for result in self._completions.take(seconds):
+            self._settle(result)
 
     def _settle(self, result: Result) -> None:
         state = self._assignment.settle(result)

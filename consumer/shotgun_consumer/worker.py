@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from .completions import Completions
 from .delivery import Delivery, Result
 
 log = logging.getLogger(__name__)
-
-Completions = queue.SimpleQueue[Result | None]
-"""Results on their way back to the owner. None only wakes it."""
 
 
 class Worker:
@@ -87,6 +84,8 @@ class Worker:
             if result.outcome is None:
                 result = self._stop_lane(result)
             completions.put(result)
+            if not self._waiting:
+                completions.flush()
 
     def _stop_lane(self, result: Result) -> Result:
         stopped = result.delivery

@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from shotgun_consumer import Context, Position
+from shotgun_consumer.completions import Completions
 from shotgun_consumer.connections import connector
 from shotgun_consumer.delivery import Delivery, Outcome, Result
 from shotgun_consumer.event_runner import EventRunner
@@ -22,7 +23,7 @@ from shotgun_consumer.plugin_loader import LoadedPlugin
 from shotgun_consumer.policy import StopOnErrorPolicy
 from shotgun_consumer.registrar import Api, make_registrar
 from shotgun_consumer.session import wanted_by
-from shotgun_consumer.worker import Completions, Worker
+from shotgun_consumer.worker import Worker
 from shotgun_runtime.settings import ShotgunSettings
 from shotgun_schemas import headers
 from shotgun_schemas.codec import Decoder, encode, encode_without_meta
@@ -288,7 +289,7 @@ class Gate:
     def __init__(self) -> None:
         self.entered: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.leave: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
-        self.completions: Completions = queue.SimpleQueue()
+        self.completions = Completions()
         self.worker = Worker("test", self.run)
 
     def run(self, one: Delivery) -> Result:
@@ -296,8 +297,7 @@ class Gate:
         return Result(one, self.leave.get())
 
     def result(self) -> Result:
-        result = self.completions.get(timeout=30)
-        assert result is not None
+        (result,) = self.completions.take(30)
         return result
 
 
@@ -326,19 +326,18 @@ def test_what_has_not_started_can_be_withdrawn_and_what_runs_is_named() -> None:
     gate.leave.put(Outcome.SUCCEEDED)
     assert gate.result().outcome is Outcome.SUCCEEDED
     assert gate.worker.join(30)
-    assert gate.completions.empty()
+    assert gate.completions.take(0) == []
 
 
 def test_a_defect_in_running_an_event_leaves_it_unfinished() -> None:
-    completions: Completions = queue.SimpleQueue()
+    completions = Completions()
 
     def run(one: Delivery) -> Result:
         raise RuntimeError("a defect")
 
     worker = Worker("test", run)
     worker.hand_over([delivery(0)], completions)
-    result = completions.get(timeout=30)
-    assert result is not None
+    (result,) = completions.take(30)
     assert result.outcome is None
     worker.close()
     assert worker.join(30)
