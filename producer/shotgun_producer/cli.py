@@ -17,7 +17,9 @@ from shotgun_runtime.settings import Settings, require_producer
 from shotgun_runtime.shutdown import Shutdown, signal_handlers
 
 from .checkpoint_command import checkpoint
+from .holes_command import holes
 from .service import ProducerService
+from .status_command import status
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,8 @@ def commands() -> None:
     """Read the event log of a Shotgun site and publish every event exactly once to Kafka."""
 
 
-commands.add_command(checkpoint)
+for command in (checkpoint, holes, status):
+    commands.add_command(command)
 
 
 @commands.command()

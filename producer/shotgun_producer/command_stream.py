@@ -1,0 +1,162 @@
+"""The stream in Kafka as a command sees it: its topics, its checkpoint, its members. Nothing is written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from confluent_kafka import ConsumerGroupState, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from shotgun_runtime.errors import KafkaRefusedError, StreamError
+from shotgun_runtime.kafka import admin, explain, is_refusal, require_broker
+from shotgun_runtime.settings import Settings, require_kafka
+from shotgun_runtime.topics import TopicIdentity, topic_identity
+from shotgun_schemas.checkpoint import Checkpoint, decode_checkpoint
+from shotgun_schemas.framing import DecodeError
+
+from .checkpoint_log import StoredCheckpoint, newest_checkpoint
+from .decisions import unreadable_checkpoint
+from .election import group_of
+from .errors import RecycleError
+from .log_reader import LogReader
+
+_CALL_SECONDS = 15.0
+_NO_GROUP = (KafkaError.GROUP_ID_NOT_FOUND, KafkaError.COORDINATOR_NOT_AVAILABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One running producer. `host`: the address from which it is connected."""
+
+    member: str
+    client: str
+    host: str
+    active: bool
+
+
+class Stream:
+    """What stands in Kafka about one stream. One owner, one thread; made by `open_stream`.
+
+    Every method raises StreamError when the brokers do not answer, KafkaRefusedError when they refuse.
+    """
+
+    def __init__(self, settings: Settings, client: AdminClient, reader: LogReader) -> None:
+        self._settings = settings
+        self.client = client
+        self.reader = reader
+
+    def identity(self) -> TopicIdentity:
+        """Which topic of events this is. KafkaRefusedError when there is none."""
+        return self._there(self._settings.stream.topic)
+
+    def stored(self) -> StoredCheckpoint | None:
+        """The newest record of the checkpoint; None when there never was one."""
+        topic = self._settings.stream.checkpoint_topic
+        self._there(topic)
+        return newest_checkpoint(self.reader, topic)
+
+    def require_checkpoint(self) -> Checkpoint:
+        """The newest checkpoint. Raises StreamError when there is none, DecisionNeededError for an unreadable one."""
+        found = opened(self.stored())
+        if found is None:
+            raise StreamError(
+                f"there is no checkpoint in {self._settings.stream.checkpoint_topic}: nothing was published yet, or "
+                "it was reset. Start a producer: shotgun-producer run"
+            )
+        return found
+
+    def ends(self, partitions: int) -> tuple[int, ...]:
+        """The offset behind the last record of each partition."""
+        topic = self._settings.stream.topic
+        return tuple(self.reader.end_offset(topic, number) for number in range(partitions))
+
+    def has_events(self, ends: tuple[int, ...]) -> bool:
+        """Whether any partition holds a committed record before these ends."""
+        topic = self._settings.stream.topic
+        for number, end in enumerate(ends):
+            first = self.reader.first_offset(topic, number)
+            if any(True for _ in self.reader.read(topic, number, first, end)):
+                return True
+        return False
+
+    def first_offset_since(self, partition: int, moment: float) -> int | None:
+        """The offset of the first record whose time is `moment` (seconds since 1970) or later; None: none is."""
+        place = TopicPartition(self._settings.stream.topic, partition)
+        spec = OffsetSpec.for_timestamp(int(moment * 1000))
+        futures = self.client.list_offsets(
+            {place: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_CALL_SECONDS
+        )
+        try:
+            offset = int(futures[place].result(2 * _CALL_SECONDS).offset)
+        except KafkaException as error:
+            raise _failure(f"{place.topic}[{partition}]", error.args[0]) from None
+        return offset if offset >= 0 else None
+
+    def members(self) -> tuple[Member, ...]:
+        """The running producers, the active one first; empty when none runs."""
+        group = group_of(self._settings)
+        futures = self.client.describe_consumer_groups([group], request_timeout=_CALL_SECONDS)
+        try:
+            found = futures[group].result(2 * _CALL_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() in _NO_GROUP:
+                return ()
+            raise _failure(f"consumer group {group}", error.args[0]) from None
+        if found.state == ConsumerGroupState.DEAD:
+            return ()
+        members = [
+            Member(
+                member.member_id,
+                member.client_id,
+                member.host.lstrip("/"),
+                bool(member.assignment and member.assignment.topic_partitions),
+            )
+            for member in found.members
+        ]
+        return tuple(sorted(members, key=lambda member: (not member.active, member.member)))
+
+    def _there(self, topic: str) -> TopicIdentity:
+        try:
+            return topic_identity(self.client, topic)
+        except KafkaRefusedError as error:
+            raise KafkaRefusedError(
+                f"{error}. Check the stream section of the configuration; the first start of `shotgun-producer run` "
+                "makes its topics"
+            ) from None
+
+
+def opened(stored: StoredCheckpoint | None) -> Checkpoint | None:
+    """What the record holds; None when there is none or it was reset. DecisionNeededError when it cannot be read."""
+    if stored is None or stored.value is None:
+        return None
+    try:
+        return decode_checkpoint(stored.value)
+    except DecodeError as error:
+        unreadable_checkpoint(str(error))
+
+
+@contextmanager
+def open_stream(settings: Settings) -> Iterator[Stream]:
+    """The stream for one command.
+
+    Raises ConfigurationError without brokers, StreamError when none answers; what the reader raises inside becomes a
+    StreamError.
+    """
+    require_kafka(settings.kafka)
+    client = admin(settings)
+    require_broker(client, settings.kafka.bootstrap_servers)
+    reader = LogReader.open(settings, threading.Event())
+    try:
+        yield Stream(settings, client, reader)
+    except RecycleError as error:
+        raise StreamError(f"Kafka at {settings.kafka.bootstrap_servers} does not answer: {error}") from None
+    finally:
+        reader.close()
+
+
+def _failure(what: str, error: KafkaError) -> StreamError:
+    message = f"{what}: {explain(error)}"
+    return KafkaRefusedError(message) if is_refusal(error) else StreamError(message)
