@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.live import Live
+from rich.table import Table
 
 from shotgun_runtime.duration import parse_duration
 from shotgun_runtime.errors import ConfigurationError, StreamError
@@ -129,13 +130,14 @@ class _Screen:
 
 
 def _print_totals(console: Console, totals: Totals) -> None:
-    console.print(
-        f"The site shows {totals.visible} events; the topic holds {totals.published} of {totals.distinct} ids."
+    table = Table(
+        title_justify="left", title=f"{totals.visible} events on the site, {totals.published} in the topic"
     )
+    table.add_column("plugin")
+    names = ("delivered", "filtered", "succeeded", "dead_lettered", "skipped", "failed")
+    for name in names:
+        table.add_column(name.replace("_", "-"), justify="right")
     for team, plugins in totals.teams.items():
         for plugin, counts in plugins.items():
-            console.print(
-                f"{team}.{plugin}: {counts.delivered} delivered, {counts.filtered} filtered, "
-                f"{counts.succeeded} succeeded, "
-                f"{counts.dead_lettered} dead-lettered, {counts.skipped} skipped, {counts.failed} failed attempts"
-            )
+            table.add_row(f"{team}.{plugin}", *(str(getattr(counts, name)) for name in names))
+    console.print(table)
