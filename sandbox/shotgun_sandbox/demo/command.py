@@ -136,7 +136,7 @@ def _print_totals(console: Console, totals: Totals) -> None:
     table.add_column("plugin")
     names = ("delivered", "filtered", "succeeded", "dead_lettered", "skipped", "failed")
     for name in names:
-        table.add_column(name.replace("_", "-"), justify="right")
+        table.add_column(name.replace("_", "-\n"), justify="right")
     for team, plugins in totals.teams.items():
         for plugin, counts in plugins.items():
             table.add_row(f"{team}.{plugin}", *(str(getattr(counts, name)) for name in names))
