@@ -130,10 +130,9 @@ class _Screen:
 
 
 def _print_totals(console: Console, totals: Totals) -> None:
-    table = Table(
-        title_justify="left", title=f"{totals.visible} events on the site, {totals.published} in the topic"
-    )
-    table.add_column("plugin")
+    console.print(f"{totals.visible} events on the site, {totals.published} in the topic", highlight=False)
+    table = Table(box=None)
+    table.add_column("plugin", no_wrap=True)
     names = ("delivered", "filtered", "succeeded", "dead_lettered", "skipped", "failed")
     for name in names:
         table.add_column(name.replace("_", "-\n"), justify="right")
