@@ -131,7 +131,7 @@ class _Screen:
 
 def _print_totals(console: Console, totals: Totals) -> None:
     console.print(f"{totals.visible} events on the site, {totals.published} in the topic", highlight=False)
-    table = Table(box=None)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("plugin", no_wrap=True)
     names = ("delivered", "filtered", "succeeded", "dead_lettered", "skipped", "failed")
     for name in names:
