@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -155,6 +156,33 @@ def test_a_standby_takes_over_from_one_that_was_killed(
     second.wait_active()
     settle(site)
     bench.wait_for_all()
+
+
+def test_one_that_was_frozen_publishes_nothing_when_it_wakes_and_stands_by(
+    spawn: Callable[..., Process], tmp_path: Path, kafka: Kafka, site: SandboxSite
+) -> None:
+    # Given an active producer that is frozen for longer than its membership lasts
+    bench = Bench(spawn, tmp_path, kafka, site)
+    frozen = bench.start()
+    frozen.wait_active()
+    second = bench.start()
+    second.process.wait_for_line("Standing by")
+    frozen.process.signal(signal.SIGSTOP)
+    second.wait_active()
+    written = set(site.admin.write_events(20))
+    wait_until(lambda: written <= set(bench.published()), message="the other one publishes")
+
+    # When it wakes up while the other one publishes
+    frozen.process.signal(signal.SIGCONT)
+    site.admin.write_events(20)
+
+    # Then it stands by without a restart, and nothing was published twice
+    wait_until(lambda: frozen.metric("active") == 0, message="the frozen one is no longer active")
+    wait_until(lambda: frozen.readiness() == "ready", message="it stands by")
+    assert second.metric("active") == 1
+    settle(site)
+    bench.wait_for_all()
+    assert [one.process.terminate() for one in (frozen, second)] == [0, 0]
 
 
 def test_two_producers_started_together_publish_once(
