@@ -168,7 +168,7 @@ class Holes:
                     expired.append((hole.first, hole.last))
                     continue
                 interval = min(hole.interval * 2, LAST_INTERVAL)
-                self._add(replace(hole, probed=int(now), interval=interval))
+                self._add(replace(hole, probed=_rounded(int(now), interval), interval=interval))
         return expired
 
     def _advance(self, rows: Sequence[Sighting], now: float, newest: int) -> list[tuple[int, int]]:
@@ -196,7 +196,8 @@ class Holes:
                 stay += 1
                 continue
             self._remove(hole)
-            self._add(replace(hole, interval=FIRST_INTERVAL))
+            seen = _rounded(hole.first_seen, FIRST_INTERVAL)
+            self._add(replace(hole, first_seen=seen, interval=FIRST_INTERVAL))
 
     def _is_near(self, hole: Hole) -> bool:
         return hole.last >= self._head - NEAR_IDS
@@ -224,6 +225,12 @@ class Holes:
             self._cold.remove((hole.probed + hole.interval, hole.first))
         else:
             self._hot.remove((hole.probed, hole.first))
+
+
+def _rounded(moment: int, interval: int) -> int:
+    """A time of a range with this probe interval, as exactly as it matters: a checkpoint has room for thousands."""
+    unit = 1 if not interval else 60 if interval < LAST_INTERVAL else 900
+    return moment // unit * unit
 
 
 def missing_ranges(first: int, last: int, ids: Iterable[int]) -> Iterator[tuple[int, int]]:
