@@ -20,6 +20,7 @@ from .checkpoint_command import checkpoint
 from .holes_command import holes
 from .service import ProducerService
 from .status_command import status
+from .verify_command import verify
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def commands() -> None:
     """Read the event log of a Shotgun site and publish every event exactly once to Kafka."""
 
 
-for command in (checkpoint, holes, status):
+for command in (checkpoint, holes, status, verify):
     commands.add_command(command)
 
 

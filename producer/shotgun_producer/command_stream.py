@@ -45,12 +45,13 @@ class Stream:
 
     def __init__(self, settings: Settings, client: AdminClient, reader: LogReader) -> None:
         self._settings = settings
+        self.topic = settings.stream.topic
         self.client = client
         self.reader = reader
 
     def identity(self) -> TopicIdentity:
         """Which topic of events this is. KafkaRefusedError when there is none."""
-        return self._there(self._settings.stream.topic)
+        return self._there(self.topic)
 
     def stored(self) -> StoredCheckpoint | None:
         """The newest record of the checkpoint; None when there never was one."""
@@ -70,21 +71,19 @@ class Stream:
 
     def ends(self, partitions: int) -> tuple[int, ...]:
         """The offset behind the last record of each partition."""
-        topic = self._settings.stream.topic
-        return tuple(self.reader.end_offset(topic, number) for number in range(partitions))
+        return tuple(self.reader.end_offset(self.topic, number) for number in range(partitions))
 
     def has_events(self, ends: tuple[int, ...]) -> bool:
         """Whether any partition holds a committed record before these ends."""
-        topic = self._settings.stream.topic
         for number, end in enumerate(ends):
-            first = self.reader.first_offset(topic, number)
-            if any(True for _ in self.reader.read(topic, number, first, end)):
+            first = self.reader.first_offset(self.topic, number)
+            if any(True for _ in self.reader.read(self.topic, number, first, end)):
                 return True
         return False
 
-    def first_offset_since(self, partition: int, moment: float) -> int | None:
-        """The offset of the first record whose time is `moment` (seconds since 1970) or later; None: none is."""
-        place = TopicPartition(self._settings.stream.topic, partition)
+    def place_of(self, partition: int, moment: float, end: int) -> int:
+        """The offset of the first record whose time is `moment` (seconds since 1970) or later; `end` if none is."""
+        place = TopicPartition(self.topic, partition)
         spec = OffsetSpec.for_timestamp(int(moment * 1000))
         futures = self.client.list_offsets(
             {place: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_CALL_SECONDS
@@ -92,8 +91,8 @@ class Stream:
         try:
             offset = int(futures[place].result(2 * _CALL_SECONDS).offset)
         except KafkaException as error:
-            raise _failure(f"{place.topic}[{partition}]", error.args[0]) from None
-        return offset if offset >= 0 else None
+            raise _failure(f"{self.topic}[{partition}]", error.args[0]) from None
+        return offset if 0 <= offset < end else end
 
     def members(self) -> tuple[Member, ...]:
         """The running producers, the active one first; empty when none runs."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer, TopicPartition
 from producer_kit import Bench
 from support import Kafka, Process, wait_until
 
@@ -113,7 +114,7 @@ def test_status_ends_with_5_for_another_site_and_a_lost_checkpoint(bench: Bench,
 
 
 def test_a_stream_without_topics_is_refused_with_what_makes_them(bench: Bench) -> None:
-    for command in ("status", "holes"):
+    for command in ("status", "holes", "verify"):
         text = refusal(bench, command, code=4)
         assert "the topic does not exist" in text
         assert "shotgun-producer run" in text
@@ -130,3 +131,91 @@ def test_a_site_that_refuses_or_is_away_is_named(bench: Bench, site: SandboxSite
 def test_a_broker_that_is_away_is_named(bench: Bench) -> None:
     bench.values["kafka"]["bootstrap_servers"] = "127.0.0.1:1"
     assert "Kafka at 127.0.0.1:1 is not available" in refusal(bench, "holes", code=1)
+
+
+def test_verify_finds_site_and_topic_equal_while_the_producer_runs(bench: Bench, site: SandboxSite) -> None:
+    bench.start().wait_active()
+    bench.wait_for_all()
+    new = site.admin.write_events(5)
+    bench.wait_for_all()
+
+    by_id = answer(bench, "verify", "--from", "1", "--to", "1000000")
+    recent = answer(bench, "verify", "--last", "24h")
+
+    assert (by_id["from"], by_id["to"], by_id["expected"]) == (1, new[-1], 45)
+    assert by_id["equal"]
+    assert recent["expected"] >= len(new)
+    assert recent["equal"]
+
+
+def test_verify_names_what_the_topic_has_twice(bench: Bench, kafka: Kafka) -> None:
+    publish_and_stop(bench)
+    put(kafka, bench.topic, b"7")
+
+    found = answer(bench, "verify", "--from", "1", code=1)
+
+    assert found["doubled"] == {"count": 1, "first": [7]}
+    assert found["missing"]["count"] == 0
+
+
+def test_verify_names_what_the_topic_has_lost(bench: Bench, kafka: Kafka) -> None:
+    publish_and_stop(bench)
+    cut = TopicPartition(bench.topic, 0, 10)
+    assert kafka.admin.delete_records([cut])[cut].result(30).low_watermark == 10
+
+    process = bench.command("verify", "--from", "5")
+
+    assert process.wait() == 1
+    assert "6: 5, 6, 7, 8, 9, 10" in process.stdout
+    assert "6 ids are missing" in process.stderr
+    assert "retention.ms" in process.stderr
+    assert answer(bench, "verify", "--from", "11", "--to", "20")["published"] == 10
+
+
+def test_verify_does_not_miss_what_is_still_to_come(bench: Bench, site: SandboxSite) -> None:
+    # Given a late event that becomes visible after the producer has stopped, and a newer one
+    late = site.admin.open_transaction(1)
+    site.admin.write_events(1)
+    publish_and_stop(bench)
+    assert answer(bench, "verify", "--from", "1")["awaited"]["count"] == 0
+    site.admin.commit(late)
+    site.admin.write_events(1)
+
+    # When the two are compared, then the first is awaited and the second lies beyond the head
+    found = answer(bench, "verify", "--from", "1")
+    assert found["awaited"]["first"] == list(late.ids)
+    assert (found["to"], found["equal"]) == (42, True)
+
+
+def test_verify_does_not_expect_what_was_before_the_start(bench: Bench, site: SandboxSite) -> None:
+    bench.values["producer"]["start"] = "latest"
+    bench.start().wait_active()
+    new = site.admin.write_events(3)
+    wait_until(lambda: set(new) <= set(bench.published()))
+
+    found = answer(bench, "verify", "--from", "1")
+
+    assert (found["expected"], found["published"], found["equal"]) == (3, 3, True)
+
+
+def test_verify_finds_an_event_whose_date_is_ahead_of_its_record(bench: Bench, site: SandboxSite) -> None:
+    (odd,) = site.admin.write_events(1, changes={"created_at": "2099-01-01T00:00:00Z"})
+    publish_and_stop(bench)
+
+    found = answer(bench, "verify", "--from", str(odd), "--to", str(odd))
+
+    assert (found["published"], found["equal"]) == (1, True)
+
+
+def test_verify_refuses_a_range_that_contradicts_itself(bench: Bench) -> None:
+    for words in (("--last", "1h", "--from", "3"), ("--from", "9", "--to", "3"), ("--last", "soon")):
+        process = bench.command("verify", *words)
+        assert process.wait() == 2
+        assert "Error: " in process.stderr
+
+
+def put(kafka: Kafka, topic: str, key: bytes) -> None:
+    """One more record, past the producer."""
+    writer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 2})
+    writer.produce(topic, b"x", key)
+    assert writer.flush(30) == 0
