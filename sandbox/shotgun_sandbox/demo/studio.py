@@ -75,12 +75,11 @@ class Demo:
     def _start(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="shotgun-stream-demo-"))
         self._closing.callback(shutil.rmtree, folder, ignore_errors=True)
-        self._report("starting Apache Kafka")
         self._broker = Broker(folder / "kafka", report=self._report)
         # Its data goes with the folder, so there is nothing to end in an orderly way.
         self._closing.callback(self._broker.kill)
         self._broker.start()
-        self._report("starting the site")
+        self._report("Starting the site")
         self._site = self._closing.enter_context(
             SandboxSite(
                 SiteOptions(
@@ -94,7 +93,7 @@ class Demo:
         )
         self._chat = ChatRoom()
         self._closing.callback(self._chat.close)
-        self._report("starting the producer and the teams' consumers")
+        self._report("Starting the producer and the teams' consumers")
         self._start_services(folder)
 
     def _start_services(self, folder: Path) -> None:
