@@ -17,6 +17,7 @@ from shotgun_runtime.settings import Settings, require_producer
 from shotgun_runtime.shutdown import Shutdown, signal_handlers
 
 from .checkpoint_command import checkpoint
+from .doctor_command import doctor
 from .holes_command import holes
 from .service import ProducerService
 from .status_command import status
@@ -33,7 +34,7 @@ def commands() -> None:
     """Read the event log of a Shotgun site and publish every event exactly once to Kafka."""
 
 
-for command in (checkpoint, holes, status, verify):
+for command in (checkpoint, doctor, holes, status, verify):
     commands.add_command(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -219,3 +220,55 @@ def put(kafka: Kafka, topic: str, key: bytes) -> None:
     writer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 2})
     writer.produce(topic, b"x", key)
     assert writer.flush(30) == 0
+
+
+def test_the_doctor_finds_a_running_stream_well(bench: Bench) -> None:
+    bench.start().wait_active()
+
+    found = answer(bench, "doctor")
+
+    assert {check["state"] for check in found} == {"ok"}
+    subjects = {check["subject"] for check in found}
+    assert {"site", "events", "clock", "kafka", "version", "transactions", "positions"} <= subjects
+    assert f"topic {bench.topic}" in subjects
+
+
+def test_the_doctor_says_what_to_do_about_each_problem(bench: Bench, kafka: Kafka, site: SandboxSite) -> None:
+    # Given a wrong key, a topic with settings that break a promise, and one that is not there yet
+    bench.values["shotgun"]["api_key"] = "wrong"
+    small = kafka.create_topic("events", max_message_bytes="1000000")
+    bench.values["stream"]["topic"] = small
+
+    found = {check["subject"]: check for check in answer(bench, "doctor", code=1)}
+
+    assert found["site"]["state"] == "problem"
+    assert "shotgun.api_key" in found["site"]["found"]
+    assert found[f"topic {small}"]["state"] == "problem"
+    assert f"--alter --topic {small}" in found[f"topic {small}"]["advice"]
+    assert found[f"topic {bench.checkpoint_topic}"]["state"] == "warning"
+    assert "kafka-topics.sh" in found[f"topic {bench.checkpoint_topic}"]["advice"]
+
+
+def test_the_doctor_sees_a_clock_that_is_off_and_events_that_are_hidden(
+    bench: Bench, site: SandboxSite
+) -> None:
+    site.admin.advance(600)
+    site.admin.restrict(first_id=1)
+
+    process = bench.command("doctor")
+
+    assert process.wait() == 0, process.describe()
+    assert re.search(r"this machine's clock is (9m\d+s|10m) behind the site's", process.stdout)
+    assert "the site shows no event" in process.stdout
+
+
+def test_the_doctor_looks_at_the_rest_when_both_ends_are_away(bench: Bench, site: SandboxSite) -> None:
+    site.admin.close_port()
+    bench.values["kafka"]["bootstrap_servers"] = "127.0.0.1:1"
+
+    found = answer(bench, "doctor", code=1)
+
+    assert [(check["subject"], check["state"]) for check in found] == [
+        ("site", "problem"),
+        ("kafka", "problem"),
+    ]

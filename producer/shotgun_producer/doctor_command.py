@@ -1,0 +1,146 @@
+"""`shotgun-producer doctor`: is everything around the producer as it should be?"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+
+from shotgun_runtime.cli import config_options
+from shotgun_runtime.errors import StreamError
+from shotgun_runtime.kafka import admin, explain, require_broker
+from shotgun_runtime.settings import Settings, ShotgunSettings, require_producer
+from shotgun_runtime.shotgun import RawShotgun, connect_raw, explain_site_error
+from shotgun_runtime.topics import TopicSpec
+from shotgun_schemas import topics
+from shotgun_schemas.event import ENTITY_TYPE, FIELDS
+
+from .doctor import Check, clock_skew, judge_broker, judge_clock, judge_rows, judge_topic, missing_topic
+from .site_request import Request
+
+_CALL_SECONDS = 15.0
+_SITE_PATIENCE = 4.0
+
+
+@click.command()
+@click.option("--json", "wants_json", is_flag=True, help="Print one JSON array.")
+@config_options
+def doctor(settings: Settings, wants_json: bool) -> None:
+    """Look at the site, the brokers, the topics and the clocks, and say what to do.
+
+    Changes nothing. Exits with 1 when there is a problem.
+    """
+    require_producer(settings)
+    checks = [*look_at_site(settings.shotgun), *look_at_kafka(settings)]
+    click.echo(json.dumps([asdict(check) for check in checks]) if wants_json else _as_text(checks))
+    problems = sum(check.state == "problem" for check in checks)
+    if problems:
+        raise StreamError(f"{problems} problem(s) found; mend them and run the doctor again")
+
+
+def look_at_site(settings: ShotgunSettings) -> list[Check]:
+    """The site as one request shows it: reachable, key valid, events visible, clock."""
+    handle = connect_raw(settings)
+    asked = time.time()
+    try:
+        rows = Request(lambda: _newest_row(handle)).wait(settings.timeout * _SITE_PATIENCE, threading.Event())
+        skew = clock_skew(handle.server_time, asked, time.time())
+    except Exception as error:  # noqa: BLE001 - the client raises more than a dozen unrelated classes
+        handle.abort()
+        failure = explain_site_error(error, settings.url)
+        advice = "check shotgun.url and the way there, then try again" if failure.retryable else ""
+        return [Check("site", "problem", failure.message, advice)]
+    handle.close()
+    unsent = [field for field in FIELDS if field not in rows[0]] if rows else []
+    return [
+        Check("site", "ok", f"{settings.url} answers and takes the key of {settings.script_name}"),
+        judge_rows(bool(rows), unsent),
+        judge_clock(skew),
+    ]
+
+
+def _newest_row(handle: RawShotgun) -> list[dict[str, Any]]:
+    order = [{"field_name": "id", "direction": "desc"}]
+    return list(handle.find(ENTITY_TYPE, [], list(FIELDS), order=order, limit=1))
+
+
+def look_at_kafka(settings: Settings) -> list[Check]:
+    """The brokers and the stream's topics."""
+    servers = settings.kafka.bootstrap_servers
+    try:
+        client = admin(settings)
+        require_broker(client, servers)
+        metadata = client.list_topics(timeout=_CALL_SECONDS)
+    except StreamError as error:
+        return [Check("kafka", "problem", str(error))]
+    except KafkaException as error:
+        return [Check("kafka", "problem", explain(error.args[0]))]
+    there = {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
+    return [
+        Check("kafka", "ok", f"{servers} answers, {len(metadata.brokers)} broker(s)"),
+        *_brokers(client, sorted(metadata.brokers)),
+        *_topics(client, settings, there),
+    ]
+
+
+def _brokers(client: AdminClient, numbers: Iterable[int]) -> list[Check]:
+    """The checks of all brokers; what is the same on several stands there once."""
+    found: dict[Check, None] = {}
+    for number in numbers:
+        resource = ConfigResource(ResourceType.BROKER, str(number))
+        settings = _settings_of(client, resource, f"broker {number}")
+        checks = [settings] if isinstance(settings, Check) else judge_broker(settings)
+        found.update(dict.fromkeys(checks))
+    return list(found)
+
+
+def _topics(client: AdminClient, settings: Settings, there: Mapping[str, int]) -> list[Check]:
+    checks: list[Check] = []
+    for spec in _specs(settings):
+        if spec.name not in there:
+            checks.append(missing_topic(spec, settings.stream.replication_factor))
+            continue
+        resource = ConfigResource(ResourceType.TOPIC, spec.name)
+        found = _settings_of(client, resource, f"topic {spec.name}")
+        checks += [found] if isinstance(found, Check) else judge_topic(spec, there[spec.name], found)
+    return checks
+
+
+def _specs(settings: Settings) -> list[TopicSpec]:
+    stream = settings.stream
+    return [
+        TopicSpec(stream.topic, stream.partitions, topics.EVENTS_SETTINGS),
+        TopicSpec(stream.checkpoint_topic, 1, topics.CHECKPOINT_SETTINGS),
+        TopicSpec(stream.control_topic, 1, topics.CONTROL_SETTINGS),
+    ]
+
+
+def _settings_of(client: AdminClient, resource: ConfigResource, subject: str) -> Mapping[str, str] | Check:
+    """The settings by the broker's names, or the check that says why they cannot be read."""
+    future = client.describe_configs([resource], request_timeout=_CALL_SECONDS)[resource]
+    try:
+        entries: Mapping[str, Any] = future.result(2 * _CALL_SECONDS)
+    except KafkaException as error:
+        return Check(
+            subject,
+            "warning",
+            f"its settings cannot be read: {explain(error.args[0])}",
+            "grant this user DESCRIBE_CONFIGS on the cluster and the topics, or look at them yourself",
+        )
+    return {name: str(entry.value) for name, entry in entries.items() if entry.value is not None}
+
+
+def _as_text(checks: Iterable[Check]) -> str:
+    lines = []
+    for check in checks:
+        lines.append(f"{check.state:<8} {check.subject}: {check.found}")
+        if check.advice:
+            lines.append(f"{'':<8} -> {check.advice}")
+    return "\n".join(lines)
