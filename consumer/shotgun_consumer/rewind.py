@@ -15,9 +15,9 @@ from shotgun_runtime.errors import ConfigurationError, KafkaRefusedError, Stream
 from shotgun_runtime.kafka import BrokerWatch, admin, explain, require_broker
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.start import Start
-from shotgun_runtime.topics import TopicSpec, ensure_topics, topic_identity
+from shotgun_runtime.stream_topics import control_topic
+from shotgun_runtime.topics import ensure_topics, topic_identity
 from shotgun_schemas import control
-from shotgun_schemas.topics import CONTROL_SETTINGS
 
 from .placement import Witness
 from .positions import REQUEST_SECONDS, bounds, committed_offsets, resolve_start
@@ -44,7 +44,7 @@ def _rewind(settings: Settings, client: AdminClient, group: str, to: Start) -> d
     partitions = range(identity.partitions)
     ensure_topics(
         client,
-        [TopicSpec(settings.stream.control_topic, 1, CONTROL_SETTINGS)],
+        [control_topic(settings.stream)],
         settings.stream.replication_factor,
     )
     _require_known(settings, group, partitions, watch)

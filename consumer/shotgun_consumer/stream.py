@@ -15,9 +15,9 @@ from shotgun_runtime.errors import KafkaRefusedError, StreamError
 from shotgun_runtime.kafka import BrokerWatch, admin, wait_for_broker
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.shutdown import Shutdown
+from shotgun_runtime.stream_topics import control_topic
 from shotgun_runtime.topics import TopicIdentity, TopicSpec, ensure_topics, topic_identity
 from shotgun_schemas import control
-from shotgun_schemas.topics import CONTROL_SETTINGS
 
 from .placement import Witness
 
@@ -64,7 +64,7 @@ class Stream:
         """
         if not wait_for_broker(self.admin, shutdown):
             return False
-        spec = TopicSpec(self._settings.stream.control_topic, 1, CONTROL_SETTINGS)
+        spec = control_topic(self._settings.stream)
         self._writer = ControlWriter(self._settings, timeout=WRITE_TIMEOUT_SECONDS, watch=self._watch)
         self._control = ControlTopic(self._settings, watch=self._watch)
         backoff = Backoff(initial=0.2, maximum=5.0)

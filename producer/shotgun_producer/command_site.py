@@ -20,7 +20,6 @@ from .site_reader import SiteReader
 
 TRIES = 3
 LONGEST_PAUSE = 30.0
-_REFUSALS = frozenset({"auth", "permission", "refused"})
 
 
 class CommandSiteReader(SiteReader):
@@ -41,7 +40,7 @@ class CommandSiteReader(SiteReader):
 
     def _failed(self, failure: SiteFailure, halt: threading.Event) -> None:
         self._failures += 1
-        if failure.kind in _REFUSALS:
+        if failure.refused:
             raise SiteRefusedError(failure.message)
         if not failure.retryable or failure.kind == "timeout" or self._failures >= TRIES:
             raise StreamError(failure.message)

@@ -18,8 +18,7 @@ from shotgun_runtime.errors import StreamError
 from shotgun_runtime.kafka import admin, explain, require_broker
 from shotgun_runtime.settings import Settings, ShotgunSettings, require_producer
 from shotgun_runtime.shotgun import RawShotgun, connect_raw, explain_site_error
-from shotgun_runtime.topics import TopicSpec
-from shotgun_schemas import topics
+from shotgun_runtime.stream_topics import stream_topics
 from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 
 from .doctor import Check, clock_skew, judge_broker, judge_clock, judge_rows, judge_topic, missing_topic
@@ -103,7 +102,7 @@ def _brokers(client: AdminClient, numbers: Iterable[int]) -> list[Check]:
 
 def _topics(client: AdminClient, settings: Settings, there: Mapping[str, int]) -> list[Check]:
     checks: list[Check] = []
-    for spec in _specs(settings):
+    for spec in stream_topics(settings.stream):
         if spec.name not in there:
             checks.append(missing_topic(spec, settings.stream.replication_factor))
             continue
@@ -111,15 +110,6 @@ def _topics(client: AdminClient, settings: Settings, there: Mapping[str, int]) -
         found = _settings_of(client, resource, f"topic {spec.name}")
         checks += [found] if isinstance(found, Check) else judge_topic(spec, there[spec.name], found)
     return checks
-
-
-def _specs(settings: Settings) -> list[TopicSpec]:
-    stream = settings.stream
-    return [
-        TopicSpec(stream.topic, stream.partitions, topics.EVENTS_SETTINGS),
-        TopicSpec(stream.checkpoint_topic, 1, topics.CHECKPOINT_SETTINGS),
-        TopicSpec(stream.control_topic, 1, topics.CONTROL_SETTINGS),
-    ]
 
 
 def _settings_of(client: AdminClient, resource: ConfigResource, subject: str) -> Mapping[str, str] | Check:

@@ -14,8 +14,9 @@ from shotgun_runtime.health import Health
 from shotgun_runtime.kafka import BrokerWatch, admin, wait_for_broker
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.shutdown import Shutdown
-from shotgun_runtime.topics import TopicSpec, ensure_topics
-from shotgun_schemas import codec, topics
+from shotgun_runtime.stream_topics import stream_topics
+from shotgun_runtime.topics import ensure_topics
+from shotgun_schemas import codec
 from shotgun_schemas.control import schema_key
 
 from .checkpoint_log import StoredCheckpoint, newest_checkpoint
@@ -86,7 +87,9 @@ class ProducerService:
                 break
             try:
                 ensure_topics(
-                    self._around.client, _topics(self._settings), self._settings.stream.replication_factor
+                    self._around.client,
+                    stream_topics(self._settings.stream),
+                    self._settings.stream.replication_factor,
                 )
                 self._make_schema_known()
             except KafkaRefusedError:
@@ -220,12 +223,3 @@ class ProducerService:
         finally:
             reader.close()
         raise HaltedError
-
-
-def _topics(settings: Settings) -> list[TopicSpec]:
-    stream = settings.stream
-    return [
-        TopicSpec(stream.topic, stream.partitions, topics.EVENTS_SETTINGS),
-        TopicSpec(stream.checkpoint_topic, 1, topics.CHECKPOINT_SETTINGS),
-        TopicSpec(stream.control_topic, 1, topics.CONTROL_SETTINGS),
-    ]

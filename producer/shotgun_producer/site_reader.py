@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 
 SLOW_RETRY_SECONDS = 60.0
 LONGEST_RETRY_AFTER = 600.0
-_REFUSALS = frozenset({"auth", "permission", "refused"})
 _OUTER_DEADLINE = 4.0
 """The handle itself gives up after three timeouts an attempt; this is for what it cannot break off."""
 
@@ -158,7 +157,7 @@ class SiteReader:
             self._may_retry_at_once = False
             return
         self._metrics.site_up.set(0)
-        if failure.kind in _REFUSALS:
+        if failure.refused:
             self._refused(failure, halt)
             return
         self._metrics.polls.labels("failed").inc()

@@ -55,6 +55,11 @@ class SiteFailure:
     retryable: bool
     retry_after: float | None = None
 
+    @property
+    def refused(self) -> bool:
+        """Whether the site knows us and does not let us in: somebody must grant it."""
+        return self.kind in ("auth", "permission", "refused")
+
 
 def explain_site_error(error: BaseException, url: str = "the Shotgun site") -> SiteFailure:
     """Say what an exception from the Shotgun client means. Takes any exception; never raises."""
