@@ -6,29 +6,14 @@ counters: sums over restarts may exceed the number of events, never fall short o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeVar
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-Kind = Literal["counter", "gauge", "histogram"]
-M = TypeVar("M", Counter, Gauge, Histogram)
+from shotgun_runtime.metric_list import Definition, M, MetricSet
 
 _GROUP = ("group", "plugin")
 _CALLBACK = (*_GROUP, "callback")
 CALLBACK_BUCKETS = (0.001, 0.01, 0.05, 0.2, 1.0, 5.0, 30.0, 120.0, 600.0)
 COMMIT_BUCKETS = (0.002, 0.01, 0.05, 0.2, 1.0, 5.0, 30.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One metric: seconds where the name says so, else a count."""
-
-    name: str
-    kind: Kind
-    help: str
-    labels: tuple[str, ...]
-    buckets: tuple[float, ...] = ()
 
 
 DEFINITIONS: tuple[Definition, ...] = (
@@ -103,20 +88,13 @@ DEFINITIONS: tuple[Definition, ...] = (
     ),
 )
 
-_CLASSES = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
-
 
 class Metrics:
     """The metrics of one process, in a registry of its own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self._metrics: dict[str, Counter | Gauge | Histogram] = {}
-        for definition in DEFINITIONS:
-            options = {"buckets": definition.buckets} if definition.buckets else {}
-            self._metrics[definition.name] = _CLASSES[definition.kind](
-                definition.name, definition.help, definition.labels, registry=registry, **options
-            )
+        self._metrics = MetricSet(registry, "shotgun_consumer_", DEFINITIONS)
 
     def plugin_loaded(self, plugin: str, loaded: bool) -> None:
         """Tell whether a plugin was loaded."""
@@ -135,9 +113,7 @@ class Metrics:
 
     def take(self, kind: type[M], name: str) -> M:
         """The metric `shotgun_consumer_<name>`."""
-        metric = self._metrics[f"shotgun_consumer_{name}"]
-        assert isinstance(metric, kind)
-        return metric
+        return self._metrics.take(kind, name)
 
 
 class GroupMetrics:
