@@ -57,6 +57,7 @@ def test_a_taken_port_is_one_clear_message_and_exit_code_2(spawn: Spawn) -> None
     [
         (["--start", "yesterday"], "'yesterday' is no ISO date"),
         (["--late", "1.5"], "--late"),
+        (["--tls-cert", __file__], "not a certificate with its key"),
         (["--writers", "0"], "--writers"),
         (["--nonsense"], "No such option"),
     ],

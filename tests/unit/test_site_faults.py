@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import xmlrpc.client
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import shotgun_api3
+import trustme
 
 from shotgun_sandbox.site import AdminError, SandboxSite, SiteOptions
 
@@ -249,3 +252,36 @@ def test_a_site_that_is_closed_lets_go_of_a_hanging_client() -> None:
             find(connect(site, timeout=0.2))
     # Leaving the block joins the thread that was hanging; the test would time out otherwise.
     assert site.core.log.head == 0
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[tuple[SandboxSite, Path]]:
+    """A site over TLS, and the file with the authority that vouches for it."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "site.pem")
+    with SandboxSite(SiteOptions(events=50, tls_cert=tmp_path / "site.pem")) as site:
+        yield site, tmp_path / "authority.pem"
+
+
+def test_over_tls_a_silently_closed_idle_connection_is_hidden_by_the_client(
+    secure: tuple[SandboxSite, Path],
+) -> None:
+    site, authority = secure
+    sg = shotgun_api3.Shotgun(
+        site.url, site.script_name, site.api_key, ca_certs=str(authority), connect=False
+    )
+    sg.config.rpc_attempt_interval = 1  # milliseconds, instead of three seconds
+    site.admin.add_fault("idle_close", times=1)
+    assert len(find(sg)) == 50
+    assert len(find(sg)) == 50
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_by_the_client(
+    secure: tuple[SandboxSite, Path],
+) -> None:
+    site, _ = secure
+    sg = shotgun_api3.Shotgun(site.url, site.script_name, site.api_key, connect=False)
+    sg.config.rpc_attempt_interval = 1
+    with pytest.raises(ssl.SSLCertVerificationError):
+        find(sg)

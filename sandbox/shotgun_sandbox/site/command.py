@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import signal
+import ssl
 import threading
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,6 +20,7 @@ PORT = click.IntRange(0, 65535)
 COUNT = click.IntRange(0)
 SHARE = click.FloatRange(0.0, 0.99)
 SECONDS = click.FloatRange(0.0)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
@@ -65,6 +68,8 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option(
     "--page-cap", type=click.IntRange(1), default=500, show_default=True, help="Rows a page may have."
 )
+@click.option("--tls-cert", type=FILE, help="Speak HTTPS with the certificate in this PEM file.")
+@click.option("--tls-key", type=FILE, help="Its key; in the certificate's own file when absent.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same past.")
 @click.option(
     "--start", callback=_moment, help="The site's clock at the start, an ISO date; now when absent."
@@ -80,6 +85,10 @@ def site_command(latency_ms: float, **values: Any) -> None:
         signal.signal(number, lambda _number, _frame: ended.set())
     try:
         site = SandboxSite(options)
+    except ssl.SSLError:
+        raise click.UsageError(
+            f"--tls-cert {options.tls_cert}: not a certificate with its key; name the key with --tls-key"
+        ) from None
     except OSError as error:
         raise click.UsageError(_port_message(options, error)) from None
     with site:

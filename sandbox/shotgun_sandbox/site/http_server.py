@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,15 @@ class ClosableServer(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler], name: str) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        handler: type[BaseHTTPRequestHandler],
+        name: str,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._tls = tls
         self.stopping = threading.Event()
         self._guard = threading.Lock()
         self._connections: set[socket.socket] = set()
@@ -60,9 +69,12 @@ class ClosableServer(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give a new connection its thread."""
+        request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls is not None:
+            # The handshake waits for the connection's own thread. Ended, it says no farewell, as load balancers do.
+            request = self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         with self._guard:
             self._connections.add(request)
-        request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:

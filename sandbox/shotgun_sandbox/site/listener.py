@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 
 from shotgun_sandbox.site.http_server import ClosableServer
@@ -11,8 +12,9 @@ from shotgun_sandbox.site.server import Front, serve
 class Listener:
     """Opens and closes the site's port; it is the same port every time."""
 
-    def __init__(self, front: Front, host: str, port: int) -> None:
+    def __init__(self, front: Front, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._front = front
+        self._tls = tls
         self._host = host
         self._port = port
         self._server: ClosableServer | None = None
@@ -32,7 +34,7 @@ class Listener:
         """Listen. Raises OSError when the port is taken."""
         with self._lock:
             if self._server is None:
-                self._server = serve(self._front, self._host, self._port)
+                self._server = serve(self._front, self._host, self._port, self._tls)
                 self._port = self._server.port
                 self._server.start()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class SiteOptions:
     latency: float = 0.0  # median time of a read
     page_cap: int = 500
     visible_after: float = 0.0  # from a client's write to its rows being visible
+    tls_cert: Path | None = None  # PEM file: the site speaks HTTPS with this certificate
+    tls_key: Path | None = None  # its key; in the certificate's own file when none
     script_name: str = "sandbox"
     api_key: str = "sandbox-key"
     password: str = "sandbox-password"  # noqa: S105 - of a site that exists only on this machine

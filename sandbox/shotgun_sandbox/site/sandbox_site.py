@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from random import Random
 from types import TracebackType
 
@@ -17,7 +18,8 @@ from shotgun_sandbox.site.server import Front
 class SandboxSite:
     """A running site. Use it as a context manager, or call ``close``, which ends every thread of it.
 
-    The constructor returns when the site answers. Raises OSError when a port is taken.
+    The constructor returns when the site answers. Raises OSError when a port is taken, and ssl.SSLError, which
+    is an OSError too, when the certificate cannot be used.
     """
 
     def __init__(self, options: SiteOptions | None = None) -> None:
@@ -26,7 +28,7 @@ class SandboxSite:
         live_past(self.core, Random(self.options.seed + 5))  # noqa: S311
         self.generator = Generator(self.core, Random(self.options.seed + 6), _pace(self.options))  # noqa: S311
         self.front = Front(self.core)
-        self._listener = Listener(self.front, self.options.host, self.options.port)
+        self._listener = Listener(self.front, self.options.host, self.options.port, _tls(self.options))
         self._listener.open()
         try:
             admin = Admin(self.front, self.generator, self._listener)
@@ -43,7 +45,8 @@ class SandboxSite:
     @property
     def url(self) -> str:
         """The address that the client is given."""
-        return f"http://{self.options.host}:{self._listener.port}"
+        scheme = "http" if self.options.tls_cert is None else "https"
+        return f"{scheme}://{self.options.host}:{self._listener.port}"
 
     @property
     def admin_url(self) -> str:
@@ -75,6 +78,14 @@ class SandboxSite:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _tls(options: SiteOptions) -> ssl.SSLContext | None:
+    if options.tls_cert is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(options.tls_cert, options.tls_key)
+    return context
 
 
 def _pace(options: SiteOptions) -> Pace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -140,10 +141,10 @@ class SiteHandler(BaseHTTPRequestHandler):
         self.send(html_reply(404, "Not Found", "There is no such page on this site.").wire(self.front.date()))
 
 
-def serve(front: Front, host: str, port: int) -> ClosableServer:
+def serve(front: Front, host: str, port: int, tls: ssl.SSLContext | None = None) -> ClosableServer:
     """Open the site's port and return its server, not started yet. Raises OSError when the port is taken."""
     handler = type("BoundSiteHandler", (SiteHandler,), {"front": front})
-    return ClosableServer(host, port, handler, "front")
+    return ClosableServer(host, port, handler, "front", tls)
 
 
 def _account(params: list[Any]) -> str:
