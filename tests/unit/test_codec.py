@@ -83,13 +83,13 @@ def test_a_recorded_row_fits_the_fields(row: dict[str, Any]) -> None:
     assert same(decode(encode_fields(Event(row))), row)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(ROW)
 def test_any_row_of_the_known_shape_survives_in_the_fields(row: dict[str, Any]) -> None:
     assert same(decode(encode_fields(Event(row))), row)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -176,7 +176,7 @@ def test_what_cannot_be_read_is_named_with_its_place(value: bytes | None, found:
     assert found in message
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(10, len(WHOLE) - 1))
 def test_a_value_cut_anywhere_is_refused(length: int) -> None:
     with pytest.raises(DecodeError):

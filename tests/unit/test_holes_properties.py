@@ -139,7 +139,7 @@ def test_a_checkpoint_at_any_moment_changes_nothing(shape: Shape) -> None:
 
 
 @FAST
-@given(SHAPES, st.integers(1, 20))
+@given(SHAPES, st.integers(3, 20))
 def test_few_ranges_a_poll_still_find_every_row(shape: Shape, limit: int) -> None:
     visible = write_log(replace(shape, late_seconds=900.0))
     site = Site(visible, shape.page)
