@@ -22,7 +22,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from shotgun_sandbox.broker import Broker
 
 T = TypeVar("T")
-PATIENCE = 60.0  # seconds: a deadline for what takes a second or two on an idle machine
+PATIENCE = 120.0  # seconds: a deadline for what takes a second or two on an idle machine
 
 
 def wait_until(predicate: Callable[[], T], timeout: float = PATIENCE, message: str = "") -> T:

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import yaml
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
-from support import Kafka, Process, wait_until
+from support import PATIENCE, Kafka, Process, wait_until
 
 from shotgun_sandbox.site import SandboxSite
 
@@ -78,7 +78,7 @@ class Bench:
         self._reader.read_on()
         return list(self._reader.messages)
 
-    def wait_for_all(self, timeout: float = 60.0) -> None:
+    def wait_for_all(self, timeout: float = PATIENCE) -> None:
         """Until every visible id was published, and then: none twice, and none that is not visible."""
         wait_until(lambda: self.visible() <= set(self.published()), timeout, "all visible ids are published")
         counts = Counter(self.published())
