@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shotgun_schemas.checkpoint import Checkpoint, Hole
 
@@ -70,17 +70,10 @@ class Progress:
 
     def checkpoint(self, now: float) -> Checkpoint:
         """The state as it is, to be written at `now` (seconds since 1970 by the site's clock)."""
-        base = self._base
-        return Checkpoint(
-            installation=base.installation,
-            site=base.site,
-            topic=base.topic,
-            topic_id=base.topic_id,
-            partitions=base.partitions,
+        return replace(
+            self._base,
             head=self.holes.head,
             holes=self.holes.snapshot(),
-            start_head=base.start_head,
-            initial_holes=base.initial_holes,
             end_offsets=tuple(self._end_offsets),
             written_at=now,
         )

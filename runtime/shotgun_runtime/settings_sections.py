@@ -151,7 +151,17 @@ class ProducerSettings(Section):
     """How the producer reads the site."""
 
     poll_interval: Annotated[Duration, Field(ge=0.01)] = Field(
-        default=1.0, description="Pause between two polls."
+        default=1.0, description="Pause between two polls while events come."
+    )
+    idle_poll_interval: Annotated[Duration, Field(ge=0.01)] = Field(
+        default=5.0,
+        description="Longest pause between two polls while nothing happens; at least `poll_interval`.",
+    )
+    parallel_requests: int = Field(
+        default=4,
+        ge=1,
+        le=32,
+        description="Requests to the site at once while the producer is far behind, and for a backfill.",
     )
     start: StartText = Field(
         default="latest",
@@ -164,6 +174,19 @@ class ProducerSettings(Section):
     )
     checkpoint_interval: Annotated[Duration, Field(ge=1, le=86400)] = Field(
         default=600.0, description="A checkpoint is written at least this often, also when nothing happens."
+    )
+    audit_interval: Annotated[Duration, Field(ge=0)] = Field(
+        default=3600.0,
+        description="Pause between two audits, which count the site's events against what was read. Zero: none.",
+    )
+    exclude_event_types: Words = Field(
+        default=[],
+        description="Patterns of event types that are not published, such as `*_View`. `*` stands for any text.",
+    )
+    projects: list[Annotated[int, Field(ge=1)]] = Field(
+        default=[],
+        description="Ids of projects; empty: all. Events of other projects are not published, those without a "
+        "project are.",
     )
 
     @property

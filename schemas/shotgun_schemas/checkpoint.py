@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from .framing import DecodeError, Schema, frame_fingerprint
@@ -13,6 +14,8 @@ __all__ = [
     "CHECKPOINT_KEY",
     "FORMAT",
     "SCHEMA",
+    "Anchor",
+    "Backfill",
     "Checkpoint",
     "Hole",
     "decode_checkpoint",
@@ -20,9 +23,33 @@ __all__ = [
 ]
 
 CHECKPOINT_KEY = b"checkpoint"
-FORMAT = 1
+FORMAT = 2
 SCHEMA = Schema.load("checkpoint.avsc")
+_EARLIER = MappingProxyType({schema.fingerprint: schema for schema in (Schema.load("checkpoint-1.avsc"),)})
 _CRC_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An event that was published. `created_at`: the date of its row, as the site sent it."""
+
+    id: int
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """How far a backfill has come. It is over when `next_id` lies behind `last`."""
+
+    job: str
+    first: int
+    last: int
+    next_id: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.next_id > self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +67,8 @@ class Checkpoint:
     initial_holes: tuple[tuple[int, int], ...]
     end_offsets: tuple[int, ...]
     written_at: float
+    anchor: Anchor | None = None
+    backfills: tuple[Backfill, ...] = ()
 
     def at(self, written_at: float) -> Checkpoint:
         """The same, written at another time (seconds since 1970)."""
@@ -57,7 +86,6 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
         "format": FORMAT,
         "holes": encode_holes(checkpoint.holes),
         "initial_holes": encode_holes([Hole(first, last) for first, last in checkpoint.initial_holes]),
-        "end_offsets": list(checkpoint.end_offsets),
     }
     framed = SCHEMA.write(record)
     return framed + zlib.crc32(framed).to_bytes(_CRC_BYTES, "big")
@@ -67,15 +95,15 @@ def decode_checkpoint(data: bytes) -> Checkpoint:
     """What `encode_checkpoint` was given. Raises DecodeError when `data` is damaged or from a newer version."""
     framed, crc = data[:-_CRC_BYTES], data[-_CRC_BYTES:]
     found = frame_fingerprint(framed)
-    if found != SCHEMA.fingerprint:
+    if found != SCHEMA.fingerprint and found not in _EARLIER:
         raise DecodeError(
             f"the checkpoint was written with schema {found}, this version knows {SCHEMA.fingerprint}; "
             "run the version that wrote it, or a newer one"
         )
     if zlib.crc32(framed).to_bytes(_CRC_BYTES, "big") != crc:
         raise DecodeError(f"the checkpoint of {len(data)} bytes is damaged: its CRC-32 does not match")
-    record = SCHEMA.read(framed)
-    if record.pop("format") != FORMAT:
+    record = SCHEMA.read(framed, _EARLIER.get(found))
+    if record.pop("format") > FORMAT:
         raise DecodeError(f"the checkpoint's format is newer than {FORMAT}; run the version that wrote it")
     try:
         record["holes"] = decode_holes(record["holes"])
@@ -85,4 +113,6 @@ def decode_checkpoint(data: bytes) -> Checkpoint:
     except ValueError as error:
         raise DecodeError(f"the checkpoint is damaged: {error}") from error
     record["end_offsets"] = tuple(record["end_offsets"])
+    record["anchor"] = Anchor(**record["anchor"]) if record["anchor"] else None
+    record["backfills"] = tuple(Backfill(**job) for job in record["backfills"])
     return Checkpoint(**record)

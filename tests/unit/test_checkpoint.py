@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import random
+import zlib
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shotgun_schemas.checkpoint import Checkpoint, Hole, decode_checkpoint, encode_checkpoint
+from shotgun_schemas.checkpoint import (
+    Anchor,
+    Backfill,
+    Checkpoint,
+    Hole,
+    decode_checkpoint,
+    encode_checkpoint,
+)
 from shotgun_schemas.codec import encode
 from shotgun_schemas.event import Event
-from shotgun_schemas.framing import DecodeError
+from shotgun_schemas.framing import DecodeError, Schema
 from shotgun_schemas.hole_ranges import decode_holes, encode_holes
 
 CHECKPOINT = Checkpoint(
@@ -26,6 +35,8 @@ CHECKPOINT = Checkpoint(
     initial_holes=((5, 9), (11, 11)),
     end_offsets=(120, 80),
     written_at=1_700_001_001.25,
+    anchor=Anchor(1_000, "2026-01-21T19:47:33Z"),
+    backfills=(Backfill("old", 1, 100, 101), Backfill("new", 101, 400, 250)),
 )
 
 
@@ -43,6 +54,17 @@ def holes(draw: st.DrawFn) -> list[Hole]:
 
 def test_a_checkpoint_survives() -> None:
     assert decode_checkpoint(encode_checkpoint(CHECKPOINT)) == CHECKPOINT
+
+
+def test_a_checkpoint_of_the_first_version_is_still_read() -> None:
+    record = asdict(CHECKPOINT) | {
+        "format": 1,
+        "holes": encode_holes(CHECKPOINT.holes),
+        "initial_holes": encode_holes([Hole(first, last) for first, last in CHECKPOINT.initial_holes]),
+    }
+    framed = Schema.load("checkpoint-1.avsc").write(record)
+    data = framed + zlib.crc32(framed).to_bytes(4, "big")
+    assert decode_checkpoint(data) == replace(CHECKPOINT, anchor=None, backfills=())
 
 
 @settings(deadline=None)
