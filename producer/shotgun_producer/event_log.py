@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from shotgun_schemas.event import FIELDS
 
 from .holes import Plan
-from .page import Page, read_page
+from .page import Page, joined, read_page
 from .page_size import LARGEST
 from .site_reader import SiteReader
 
@@ -34,6 +34,13 @@ class EventLog:
         answer = self._reader.find([_condition(plan)], FIELDS, halt=self._halt, limit=limit)
         return read_page(answer.rows, answer.limit)
 
+    def rows_between(self, first: int, last: int, limit: int = LARGEST) -> Page:
+        """All visible rows with ids from `first` to `last`, both included, read with pages of `limit` rows.
+
+        `reach` is None. The rows of several pages were visible at several moments.
+        """
+        return joined([*self._pages(first, last, FIELDS, limit)])
+
     def newest_id(self) -> int | None:
         """The highest id that is visible, None when none is."""
         return self._one_id([], "desc")
@@ -50,19 +57,21 @@ class EventLog:
 
     def ids_between(self, first: int, last: int) -> list[int]:
         """The visible ids from `first` to `last`, both included, ascending."""
-        ids: list[int] = []
-        while first <= last:
-            answer = self._reader.find([["id", "between", first, last]], ["id"], halt=self._halt)
-            page = read_page(answer.rows, answer.limit)
-            ids += [row.id for row in page.sightings]
-            if page.reach is None:
-                break
-            first = page.reach + 1
-        return ids
+        return [row.id for page in self._pages(first, last, ["id"], LARGEST) for row in page.sightings]
 
     def unbelievable(self, reason: str) -> None:
         """Treats an answer that cannot be true as an outage, and waits before the next try."""
         self._reader.unbelievable(reason, self._halt)
+
+    def _pages(self, first: int, last: int, fields: Sequence[str], limit: int) -> Iterator[Page]:
+        while first <= last:
+            between = ["id", "between", first, last]
+            answer = self._reader.find([between], fields, halt=self._halt, limit=limit)
+            page = read_page(answer.rows, answer.limit)
+            yield page
+            if page.reach is None:
+                return
+            first = page.reach + 1
 
     def _one_id(self, filters: Sequence[Any], direction: str) -> int | None:
         answer = self._reader.find(filters, ["id"], halt=self._halt, direction=direction, limit=1)
@@ -71,8 +80,6 @@ class EventLog:
 
 
 def _condition(plan: Plan) -> Any:
-    above = ["id", "greater_than", plan.above]
-    if not plan.ranges:
-        return above
-    ranges = [["id", "between", first, last] for first, last in plan.ranges]
-    return {"filter_operator": "any", "filters": [above, *ranges]}
+    wanted: list[Any] = [] if plan.above is None else [["id", "greater_than", plan.above]]
+    wanted += [["id", "between", first, last] for first, last in plan.ranges]
+    return wanted[0] if len(wanted) == 1 else {"filter_operator": "any", "filters": wanted}

@@ -37,9 +37,9 @@ COLD_SHARE = 4
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One request: every id above `above`, and the ids of `ranges` (first and last, ascending)."""
+    """One request: every id above `above` (None: none of them), and the ids of `ranges` (first, last; ascending)."""
 
-    above: int
+    above: int | None
     ranges: tuple[tuple[int, int], ...] = ()
 
 

@@ -52,6 +52,11 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Published events that filled a hole older than ten seconds.",
     ),
     Definition(
+        "shotgun_producer_events_excluded_total",
+        "counter",
+        "Events that were read and, by exclude_event_types or projects, not published.",
+    ),
+    Definition(
         "shotgun_producer_fill_delay_seconds",
         "histogram",
         "Age of a hole when an event filled it.",
@@ -136,6 +141,7 @@ class Metrics:
         self.last_success = metrics.take(Gauge, "last_success_timestamp_seconds")
         self.events_published = metrics.take(Counter, "events_published_total")
         self.events_late = metrics.take(Counter, "events_late_total")
+        self.events_excluded = metrics.take(Counter, "events_excluded_total")
         self.fill_delay = metrics.take(Histogram, "fill_delay_seconds")
         self.head_id = metrics.take(Gauge, "head_id")
         self.lag = metrics.take(Gauge, "lag_seconds")

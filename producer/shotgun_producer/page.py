@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .holes import Sighting
@@ -32,6 +32,13 @@ class Page:
         """Whether the site has more than it could send."""
         return self.reach is not None
 
+    def cut(self, limit: int) -> Iterator[Page]:
+        """Pages of at most `limit` rows each, which together are this one; their `reach` is None."""
+        for at in range(0, len(self.sightings), limit):
+            sightings = self.sightings[at : at + limit]
+            unusable = self.unusable if at == 0 else ()
+            yield replace(self, sightings=sightings, reach=None, unusable=unusable)
+
 
 def read_page(rows: Iterable[Row], limit: int) -> Page:
     """The page of `rows`, which were asked for with this `limit`. The first of several rows of one id counts."""
@@ -49,3 +56,15 @@ def read_page(rows: Iterable[Row], limit: int) -> Page:
     sightings = tuple(Sighting(number, parse_created_at(by_id[number].get("created_at"))) for number in ids)
     reach = ids[-1] if count >= limit and ids else None
     return Page(by_id, sightings, reach, tuple(unusable))
+
+
+def joined(pages: Sequence[Page]) -> Page:
+    """The pages, which are in ascending order and hold all that was asked for, as one; with none, an empty one."""
+    if len(pages) == 1:
+        return replace(pages[0], reach=None)
+    return Page(
+        rows={number: row for page in pages for number, row in page.rows.items()},
+        sightings=tuple(sighting for page in pages for sighting in page.sightings),
+        reach=None,
+        unusable=tuple(row for page in pages for row in page.unusable),
+    )

@@ -25,8 +25,9 @@ from .errors import FencedError, HaltedError, RecycleError
 from .log_reader import LogReader
 from .metrics import Metrics
 from .page_size import PageSize
-from .session import Session, Surroundings
+from .session import Session
 from .site_reader import SiteReader
+from .surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 

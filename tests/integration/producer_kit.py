@@ -52,7 +52,12 @@ class Bench:
                 "control_topic": f"{self.topic}.control",
                 **(stream or {}),
             },
-            "producer": {"start": "earliest", "poll_interval": "50ms", **producer},
+            "producer": {
+                "start": "earliest",
+                "poll_interval": "50ms",
+                "idle_poll_interval": "200ms",
+                **producer,
+            },
             "http": {"host": "127.0.0.1", "port": 0},
         }
 

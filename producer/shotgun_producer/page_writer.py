@@ -1,0 +1,94 @@
+"""From new ids to a committed transaction: filter, records, checkpoint, counters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shotgun_schemas.checkpoint import encode_checkpoint
+from shotgun_schemas.headers import LATE_FROM_SECONDS
+
+from .errors import FencedError, RecycleError
+from .holes import Found
+from .metrics import Metrics
+from .page_size import PageSize
+from .poll import Polled
+from .progress import Progress
+from .publish_filter import PublishFilter
+from .publisher import Publisher
+from .records import Record, RecordMaker
+
+
+class PageWriter:
+    """Publishes what was found together with the checkpoint that covers it. One owner, one thread.
+
+    Every method raises FencedError or RecycleError; then the progress is not what was committed, and must be thrown
+    away. `checkpoint_interval` in seconds.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        progress: Progress,
+        *,
+        publish_filter: PublishFilter,
+        page_size: PageSize,
+        checkpoint_interval: float,
+        metrics: Metrics,
+    ) -> None:
+        base = progress.base
+        self._publisher = publisher
+        self._progress = progress
+        self._maker = RecordMaker(site=base.site, partitions=base.partitions)
+        self._filter = publish_filter
+        self._page_size = page_size
+        self._interval = checkpoint_interval
+        self._metrics = metrics
+        self._written = progress.checkpoint(base.written_at)
+        self._written_at = time.monotonic()
+
+    def write(self, polled: Polled) -> None:
+        """Publishes those of the new events that are wanted; with none, the checkpoint waits until it is due."""
+        rows = polled.rows
+        wanted = [event for event in polled.found if self._filter.wants(rows[event.id])]
+        self._metrics.events_excluded.inc(len(polled.found) - len(wanted))
+        if wanted:
+            records = [self._maker.make(rows[event.id], late=event.late, now=polled.now) for event in wanted]
+            self._commit(records, polled.now)
+            self._count(wanted, records)
+
+    def write_checkpoint_if_due(self, now: float) -> None:
+        """Writes the checkpoint alone, when the last one is old and something has changed since.
+
+        `now`: seconds since 1970 by the site's clock.
+        """
+        if time.monotonic() - self._written_at < self._interval:
+            return
+        if replace(self._progress.checkpoint(now), written_at=self._written.written_at) != self._written:
+            self._commit((), now)
+        self._written_at = time.monotonic()
+
+    def _commit(self, records: Sequence[Record], now: float) -> None:
+        checkpoint = self._progress.checkpoint(now)
+        value = encode_checkpoint(checkpoint)
+        try:
+            self._publisher.publish(records, value)
+        except (RecycleError, FencedError):
+            self._page_size.failed()
+            raise
+        self._page_size.succeeded()
+        self._progress.moved_to(self._publisher.end_offsets)
+        self._written, self._written_at = checkpoint, time.monotonic()
+        self._metrics.checkpoint_bytes.set(len(value))
+
+    def _count(self, found: Sequence[Found], records: Sequence[Record]) -> None:
+        metrics = self._metrics
+        metrics.events_published.inc(len(records))
+        metrics.misfit_events.inc(sum(record.is_misfit for record in records))
+        metrics.oversize_events.inc(sum(record.left_out is not None for record in records))
+        for event in found:
+            if event.late is not None:
+                metrics.fill_delay.observe(event.late)
+                if event.late > LATE_FROM_SECONDS:
+                    metrics.events_late.inc()

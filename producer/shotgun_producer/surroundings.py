@@ -1,0 +1,32 @@
+"""What the sessions of one process share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from confluent_kafka.admin import AdminClient
+
+from shotgun_runtime.health import Health
+from shotgun_runtime.kafka import BrokerWatch
+from shotgun_runtime.settings import Settings
+
+from .metrics import Metrics
+from .page_size import PageSize
+from .site_reader import SiteReader
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a session uses and does not own."""
+
+    settings: Settings
+    site: SiteReader
+    client: AdminClient
+    watch: BrokerWatch
+    metrics: Metrics
+    health: Health
+    page_size: PageSize
+
+    def open_reader(self) -> SiteReader:
+        """Another reader of the site, for another thread. Its health is its own: the poll speaks for the site."""
+        return SiteReader(self.settings.shotgun, self.metrics, Health())
