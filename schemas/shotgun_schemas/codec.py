@@ -139,12 +139,13 @@ def _to_record(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
     meta = row.get("meta")
     if meta is not None:
         record["meta"] = ("bytes", json_bytes.dumps(meta))
-    extra = {key: row[key] for key in row.keys() - _NAMED}
-    if extra:
-        record["extra"] = ("bytes", json_bytes.dumps(extra))
-    absent = [name for name in ("type", *_FIELDS) if name not in row]
-    if absent:
-        record["absent"] = absent
+    if row.keys() != _NAMED:
+        extra = {key: row[key] for key in row.keys() - _NAMED}
+        if extra:
+            record["extra"] = ("bytes", json_bytes.dumps(extra))
+        absent = [name for name in ("type", *_FIELDS) if name not in row]
+        if absent:
+            record["absent"] = absent
     return record
 
 
@@ -159,6 +160,9 @@ def _is_link(value: Any) -> bool:
 
 def _link_to_record(link: dict[str, Any]) -> dict[str, Any]:
     record: dict[str, Any] = {"type": link["type"], "id": link["id"]}
+    if link.keys() == _LINK_KEYS and type(link["name"]) is str:
+        record["name"] = ("string", link["name"])
+        return record
     extra = {key: link[key] for key in link.keys() - _LINK_KEYS}
     name = link.get("name")
     if type(name) is str:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+_SEPARATORS = (",", ":")
+_as_text = json.JSONEncoder(ensure_ascii=False, separators=_SEPARATORS).encode
+_as_ascii = json.JSONEncoder(separators=_SEPARATORS).encode
+
 
 def dumps(value: Any) -> bytes:
     """Compact UTF-8 JSON of `value`. Raises TypeError for what JSON cannot hold."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
-        return text.encode()
+        return _as_text(value).encode()
     except UnicodeEncodeError:
         # A lone surrogate is no character, so UTF-8 has no bytes for it; JSON's own escape has.
-        return json.dumps(value, separators=(",", ":")).encode()
+        return _as_ascii(value).encode()
 
 
 def loads(data: bytes) -> Any:
