@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -75,18 +75,21 @@ class Checkpoint:
         return replace(self, written_at=written_at)
 
 
+_PLAIN = tuple(
+    field.name
+    for field in fields(Checkpoint)
+    if field.name not in ("holes", "initial_holes", "anchor", "backfills")
+)
+
+
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """The value of the checkpoint's record. Raises ValueError when holes overlap or are out of order."""
-    record: dict[str, Any] = {
-        **{
-            name: value
-            for name, value in asdict(checkpoint).items()
-            if name not in ("holes", "initial_holes")
-        },
-        "format": FORMAT,
-        "holes": encode_holes(checkpoint.holes),
-        "initial_holes": encode_holes([Hole(first, last) for first, last in checkpoint.initial_holes]),
-    }
+    record: dict[str, Any] = {field: getattr(checkpoint, field) for field in _PLAIN}
+    record["format"] = FORMAT
+    record["holes"] = encode_holes(checkpoint.holes)
+    record["initial_holes"] = encode_holes([Hole(first, last) for first, last in checkpoint.initial_holes])
+    record["anchor"] = asdict(checkpoint.anchor) if checkpoint.anchor else None
+    record["backfills"] = [asdict(job) for job in checkpoint.backfills]
     framed = SCHEMA.write(record)
     return framed + zlib.crc32(framed).to_bytes(_CRC_BYTES, "big")
 
