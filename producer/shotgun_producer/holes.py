@@ -25,6 +25,8 @@ from sortedcontainers import SortedDict, SortedList
 
 from shotgun_schemas.checkpoint import Hole
 
+from .id_ranges import IdRanges
+
 NEAR_IDS = 10_000
 HOT_SECONDS = 10 * 60
 FIRST_INTERVAL = 5 * 60
@@ -65,6 +67,15 @@ class Observation:
 
     found: tuple[Found, ...]
     expired: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Ids below the head that the site did not show. `created_at`: that of the row behind them, None if not known."""
+
+    first: int
+    last: int
+    created_at: float | None = None
 
 
 class Holes:
@@ -136,6 +147,38 @@ class Holes:
             found += [Found(row.id) for row in seen]
         return Observation(tuple(found), tuple(expired))
 
+    def miss(
+        self, missing: Iterable[Missing], *, now: float, newest: int | None = None
+    ) -> tuple[tuple[int, int], ...]:
+        """Takes ranges up to the head that were looked at for the first time, and not shown: they are holes now.
+
+        Returns those that are given up at once, by the rule for the holes that a poll finds. The others are first
+        seen now; those that are neither near the head nor behind a young row begin cold, so that a backfill takes no
+        place from what is new. What lies in a hole already stays as it is. Ids that were found must not be among
+        them: they would be found again. Raises ValueError for a range that reaches above the head.
+        """
+        expired = []
+        for gap in missing:
+            if gap.last > self._head:
+                raise ValueError(f"ids {gap.first} to {gap.last} reach above the head {self._head}")
+            for first, last in self._unknown(gap.first, gap.last):
+                hole = Hole(first, last, int(now), _rounded(int(now), FIRST_INTERVAL))
+                if self._is_given_up(hole, gap.created_at, now, newest or 0):
+                    expired.append((first, last))
+                elif self._is_near(hole) or not _is_older(gap.created_at, HOT_SECONDS, now):
+                    self._add(hole)
+                else:
+                    self._add(_cooled(hole))
+        return tuple(expired)
+
+    def _unknown(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The parts of a range that lie in no hole."""
+        known = [self._ranges[key] for key in self._ranges.irange(first, last)]
+        before = self._hole_of(first)
+        if before is not None:
+            known.append(before)
+        return list(IdRanges((hole.first, hole.last) for hole in known).outside(first, last))
+
     def _fill(self, ids: Sequence[int], now: float) -> list[Found]:
         found: list[Found] = []
         at = 0
@@ -175,12 +218,10 @@ class Holes:
         expired = []
         before = self._head
         self._head = rows[-1].id
-        deepest = max(newest, self._head) - NEAR_IDS
         for row in rows:
             if row.id > before + 1:
                 hole = Hole(before + 1, row.id - 1, int(now), int(now))
-                is_old = row.created_at is not None and now - row.created_at > EXPIRY_SECONDS
-                if is_old and hole.last < deepest:
+                if self._is_given_up(hole, row.created_at, now, newest):
                     expired.append((hole.first, hole.last))
                 else:
                     self._add(hole)
@@ -196,11 +237,15 @@ class Holes:
                 stay += 1
                 continue
             self._remove(hole)
-            seen = _rounded(hole.first_seen, FIRST_INTERVAL)
-            self._add(replace(hole, first_seen=seen, interval=FIRST_INTERVAL))
+            self._add(_cooled(hole))
 
     def _is_near(self, hole: Hole) -> bool:
         return hole.last >= self._head - NEAR_IDS
+
+    def _is_given_up(self, hole: Hole, created_at: float | None, now: float, newest: int) -> bool:
+        """Whether a new hole is not worth a look. `created_at`: that of the row behind it."""
+        is_deep = hole.last < max(newest, self._head) - NEAR_IDS
+        return is_deep and _is_older(created_at, EXPIRY_SECONDS, now)
 
     def _is_expired(self, hole: Hole, now: float) -> bool:
         return not self._is_near(hole) and now - hole.first_seen > EXPIRY_SECONDS
@@ -231,6 +276,15 @@ def _rounded(moment: int, interval: int) -> int:
     """A time of a range with this probe interval, as exactly as it matters: a checkpoint has room for thousands."""
     unit = 1 if not interval else 60 if interval < LAST_INTERVAL else 900
     return moment // unit * unit
+
+
+def _cooled(hole: Hole) -> Hole:
+    seen = _rounded(hole.first_seen, FIRST_INTERVAL)
+    return replace(hole, first_seen=seen, interval=FIRST_INTERVAL)
+
+
+def _is_older(created_at: float | None, seconds: float, now: float) -> bool:
+    return created_at is not None and now - created_at > seconds
 
 
 def missing_ranges(first: int, last: int, ids: Iterable[int]) -> Iterator[tuple[int, int]]:

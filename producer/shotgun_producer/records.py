@@ -41,12 +41,17 @@ class RecordMaker:
     partitions: int
     schema: str = codec.FINGERPRINT
 
-    def make(self, row: Row, *, late: float | None, now: float) -> Record:
-        """The record of a row with an integer id. `late`: age in seconds of the hole that it fills."""
+    def make(self, row: Row, *, late: float | None, now: float, backfill: str | None = None) -> Record:
+        """The record of a row with an integer id. `late`: age in seconds of the hole that it fills.
+
+        `backfill`: the job that publishes it, None for the live stream.
+        """
         event = Event(row)
         value, is_misfit, left_out = _value(event)
         fields: list[tuple[str, str | bytes | None]] = [
-            *headers.event_headers(event, site=self.site, schema=self.schema, late_seconds=late)
+            *headers.event_headers(
+                event, site=self.site, schema=self.schema, late_seconds=late, backfill=backfill
+            )
         ]
         if left_out is not None:
             fields.append((headers.META_BYTES, str(left_out).encode()))

@@ -35,11 +35,12 @@ LATE_FROM_SECONDS = 10.0
 
 
 def event_headers(
-    event: Event, *, site: str, schema: str, late_seconds: float | None = None
+    event: Event, *, site: str, schema: str, late_seconds: float | None = None, backfill: str | None = None
 ) -> list[tuple[str, bytes]]:
     """The headers of one event. `late_seconds` is the age of the hole that it fills, None when it fills none.
 
-    Raises ValueError when the row has no integer id.
+    `backfill` is the job that publishes it, None for an event of the live stream. Raises ValueError when the row has
+    no integer id.
     """
     headers = [(ENTITY, _encode(subject(event))), (SITE, site.encode()), (SCHEMA, schema.encode())]
     for name, value in ((EVENT_TYPE, event.event_type), (ATTRIBUTE_NAME, event.attribute_name)):
@@ -50,6 +51,8 @@ def event_headers(
         headers.append((PROJECT, str(project["id"]).encode()))
     if late_seconds is not None and late_seconds > LATE_FROM_SECONDS:
         headers.append((LATE, str(round(late_seconds)).encode()))
+    if backfill is not None:
+        headers.append((BACKFILL, _encode(backfill)))
     return headers
 
 
