@@ -13,6 +13,7 @@ from shotgun_producer.holes import (
     LAST_INTERVAL,
     NEAR_IDS,
     Holes,
+    Missing,
     Observation,
     Plan,
     Sighting,
@@ -181,6 +182,64 @@ def test_dead_holes_cost_nothing_until_their_probe_is_due() -> None:
     holes = Holes(50_000, dead)
     assert holes.plan(NOW + LAST_INTERVAL - 1) == Plan(50_000)
     assert len(holes.plan(NOW + LAST_INTERVAL).ranges) == 200
+
+
+def test_ids_below_the_head_that_a_backfill_misses_are_found_once_when_they_appear() -> None:
+    holes = Holes(100)
+    assert holes.miss([Missing(10, 12)], now=NOW) == ()
+    assert holes.head == 100
+    assert holes.plan(NOW).ranges == ((10, 12),)
+    (late,) = look(holes, NOW + 5, 11).found
+    assert (late.id, late.late) == (11, 5.0)
+    assert found_ids(look(holes, NOW + 6, 11)) == []
+
+
+def test_missing_ids_that_lie_in_a_hole_keep_its_age() -> None:
+    known = [Hole(5, 10, NOW - 60, NOW - 60), Hole(14, 15, NOW - 60, NOW - 60)]
+    holes = Holes(100, known)
+    holes.miss([Missing(8, 20), Missing(8, 20), Missing(1, 4)], now=NOW)
+    assert [(hole.first, hole.last, hole.first_seen) for hole in holes.snapshot()] == [
+        (1, 4, NOW),
+        (5, 10, NOW - 60),
+        (11, 13, NOW),
+        (14, 15, NOW - 60),
+        (16, 20, NOW),
+    ]
+
+
+def test_missing_ids_above_the_head_are_refused() -> None:
+    with pytest.raises(ValueError, match="ids 90 to 101 reach above the head 100"):
+        Holes(100).miss([Missing(90, 101)], now=NOW)
+
+
+def test_missing_ids_that_are_old_and_deep_are_given_up_at_once() -> None:
+    old, young = NOW - EXPIRY_SECONDS - 1, NOW - EXPIRY_SECONDS + 60
+    holes = Holes(20_000)
+    missing = [
+        Missing(1, 4, old),
+        Missing(6, 7, young),
+        Missing(9, 9, None),
+        Missing(15_000, 15_001, old),
+    ]
+    assert holes.miss(missing, now=NOW) == ((1, 4),)
+    assert [hole.first for hole in holes.snapshot()] == [6, 9, 15_000]
+    assert Holes(100).miss([Missing(1, 4, old)], now=NOW, newest=100_000) == ((1, 4),)
+
+
+def test_missing_ids_that_are_deep_and_not_young_begin_cold() -> None:
+    # Given the holes of a backfill: some near the head, some behind a young row, some of unknown age, some neither
+    holes = Holes(20_000)
+    before = NOW - HOT_SECONDS - 1
+    deep = [Missing(number, number, before) for number in range(1, 2_000, 2)]
+    holes.miss(
+        [*deep, Missing(3_000, 3_000, NOW), Missing(4_000, 4_000), Missing(15_000, 15_000, before)], now=NOW
+    )
+
+    # Then those that are neither wait for their turn, and the next poll has room for the others
+    assert holes.plan(NOW).ranges == ((3_000, 3_000), (4_000, 4_000), (15_000, 15_000))
+    assert (holes.hot, holes.cold) == (3, 1_000)
+    assert len(holes.plan(NOW + FIRST_INTERVAL).ranges) == 200
+    assert found_ids(look(holes, NOW + FIRST_INTERVAL, 1, 3)) == [1, 3]
 
 
 def test_missing_ranges_of_a_window() -> None:

@@ -61,6 +61,12 @@ def test_an_event_that_comes_late_says_how_late() -> None:
     assert "late" not in dict(make(row(), late=9.0).headers)
 
 
+def test_a_backfilled_event_names_its_job() -> None:
+    record = MAKER.make(row(), late=None, now=NOW, backfill="winter-2025")
+    assert dict(record.headers)["backfill"] == b"winter-2025"
+    assert "backfill" not in dict(make(row()).headers)
+
+
 def test_events_of_one_entity_share_a_partition_that_any_client_can_compute() -> None:
     maker = RecordMaker(site="s", partitions=12)
     records = [maker.make(row(id=number), late=None, now=NOW) for number in range(1, 5)]
