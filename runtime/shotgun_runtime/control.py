@@ -71,12 +71,17 @@ class ControlTopic:
         self._state = ControlState()
         config = consumer_config(settings, watch=watch, enable_partition_eof=True, fetch_wait_max_ms=1000)
         self._consumer: Consumer = new_consumer(config)
-        self._end = 0
+        self._is_complete = False
 
     @property
     def records(self) -> Mapping[str, ControlRecord]:
         """All records by key, as one unchanging view."""
         return self._state.records
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was there when reading began is known."""
+        return self._is_complete
 
     def get(self, key: str) -> ControlRecord | None:
         """Return the newest record of a key, or None."""
@@ -87,6 +92,11 @@ class ControlTopic:
         for key, record in self._state.records.items():
             if key.startswith(prefix):
                 yield key, record
+
+    def begin(self) -> None:
+        """Begin to read without waiting for it: `poll` brings the records, `is_complete` says when all are there."""
+        self._is_complete = False
+        self._consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
 
     def read_to_end(self, timeout: float) -> None:
         """Read all that was there when this was called.
@@ -110,6 +120,7 @@ class ControlTopic:
                 reached = self._take(message, news, reached)
         # Whatever was known before and is not there now has been taken back, its tombstone compacted away.
         self._state.replace(news)
+        self._is_complete = True
 
     def _read_end(self, partition: TopicPartition, deadline: Deadline) -> int:
         try:
@@ -145,6 +156,7 @@ class ControlTopic:
         offset = message.offset()
         if error is not None:
             if error.code() == KafkaError._PARTITION_EOF:
+                self._is_complete = True
                 return max(reached, int(offset or 0))
             self._check(error)
             log.debug("control topic %s: %s", self._topic, explain(error))
