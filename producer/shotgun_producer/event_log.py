@@ -55,6 +55,10 @@ class EventLog:
         before = moment.replace(microsecond=0) - timedelta(seconds=0 if moment.microsecond else 1)
         return self._one_id([["created_at", "greater_than", before.strftime("%Y-%m-%dT%H:%M:%SZ")]], "asc")
 
+    def count_between(self, first: int, last: int) -> int:
+        """How many ids from `first` to `last`, both included, are visible."""
+        return self._reader.count([["id", "between", first, last]], halt=self._halt)
+
     def ids_between(self, first: int, last: int) -> list[int]:
         """The visible ids from `first` to `last`, both included, ascending."""
         return [row.id for page in self._pages(first, last, ["id"], LARGEST) for row in page.sightings]

@@ -7,13 +7,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from shotgun_runtime.backoff import Backoff, OutageLog
 from shotgun_runtime.errors import SiteRefusedError
 from shotgun_runtime.health import Health
 from shotgun_runtime.settings import ShotgunSettings
-from shotgun_runtime.shotgun import RawShotgun, SiteClock, SiteFailure, connect_raw, explain_site_error
+from shotgun_runtime.shotgun import (
+    NotASiteError,
+    RawShotgun,
+    SiteClock,
+    SiteFailure,
+    connect_raw,
+    explain_site_error,
+)
 from shotgun_schemas.event import ENTITY_TYPE
 
 from .errors import HaltedError
@@ -21,6 +28,8 @@ from .metrics import Metrics
 from .page import Row
 from .page_size import LARGEST
 from .site_request import Request
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -91,11 +100,20 @@ class SiteReader:
             rows = handle.find(ENTITY_TYPE, list(filters), list(fields), order=order, limit=size)
             return Answer(rows, size)
 
-        while not halt.is_set():
-            answer = self._try(ask, halt)
-            if answer is not None:
-                return answer
-        raise HaltedError
+        return self._until_answered(ask, halt)
+
+    def count(self, filters: Sequence[Any], *, halt: threading.Event) -> int:
+        """How many rows the filters select. Raises as `find`."""
+        summary = [{"field": "id", "type": "count"}]
+
+        def ask(handle: RawShotgun) -> int:
+            answer = handle.summarize(ENTITY_TYPE, list(filters), summary)
+            number = answer["summaries"].get("id")
+            if type(number) is not int:
+                raise NotASiteError("the answer has no count", answer)
+            return number
+
+        return self._until_answered(ask, halt)
 
     def greet(self, halt: threading.Event) -> bool:
         """One request, without a second try: whether the site answers.
@@ -117,7 +135,14 @@ class SiteReader:
         if handle is not None:
             handle.close()
 
-    def _try(self, ask: Callable[[RawShotgun], Answer], halt: threading.Event) -> Answer | None:
+    def _until_answered(self, ask: Callable[[RawShotgun], T], halt: threading.Event) -> T:
+        while not halt.is_set():
+            answer = self._try(ask, halt)
+            if answer is not None:
+                return answer
+        raise HaltedError
+
+    def _try(self, ask: Callable[[RawShotgun], T], halt: threading.Event) -> T | None:
         """One attempt; None when it failed and the pause after it is over."""
         if self._handle is None:
             self._handle = self._connect(self._settings)

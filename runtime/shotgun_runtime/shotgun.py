@@ -69,6 +69,10 @@ class RawShotgun(shotgun_api3.Shotgun):  # type: ignore[misc]
         result = super()._call_rpc(method, params, *args, **kwargs)
         if method == "read" and not (isinstance(result, dict) and isinstance(result.get("entities"), list)):
             raise NotASiteError("the answer has no rows", result)
+        if method == "summarize" and not (
+            isinstance(result, dict) and isinstance(result.get("summaries"), dict)
+        ):
+            raise NotASiteError("the answer has no summaries", result)
         if method == "info" and not (isinstance(result, dict) and isinstance(result.get("version"), list)):
             raise NotASiteError("the answer names no version", result)
         return result
