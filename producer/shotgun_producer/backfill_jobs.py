@@ -67,6 +67,11 @@ class BackfillJobs:
             if key.startswith(BACKFILL_PREFIX):
                 self._take(key.removeprefix(BACKFILL_PREFIX), record)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the control topic is known to its end: only then is a job that is not known one that is not there."""
+        return self._topic is not None and self._topic.is_complete
+
     def wanted(self) -> tuple[Job, ...]:
         """The jobs to be done, in their order; none as long as the control topic is not known to its end."""
         return tuple(job for job in self._known() if not job.is_cancelled)
@@ -101,7 +106,7 @@ class BackfillJobs:
         self._jobs.clear()
 
     def _known(self) -> Iterable[Job]:
-        if self._topic is None or not self._topic.is_complete:
+        if not self.is_complete:
             return ()
         jobs = (job for job in self._jobs.values() if self._ended.get(job.name) != job.at)
         return sorted(jobs, key=lambda job: job.turn)

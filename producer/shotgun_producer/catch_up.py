@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .errors import HaltedError
 from .holes import Plan
 from .page_writer import PageWriter
-from .poll import Poller
+from .poll import Poller, joined
 from .span_reader import SpanReader
 from .spans import ReadSpan
 
 FAR_PAGES = 4
 """So many pages behind, several requests at once are quicker than one poll after the other."""
+
+TRANSACTION_PAGES = 4
+"""Pages in one transaction, at the most: each transaction costs the same few round trips, whatever is in it."""
 
 PROBE_SECONDS = 5.0
 _TAKE_SECONDS = 0.2
@@ -55,20 +58,33 @@ class CatchUp:
         while not self._reader.is_done:
             if self._halt.is_set():
                 raise HaltedError
-            span = self._reader.take(_TAKE_SECONDS)
-            if span is not None and not self._publish(span):
+            if not self._publish(self._ready()):
                 return
             self._probe_if_due()
             self._tick()
 
-    def _publish(self, span: ReadSpan) -> bool:
-        """Whether the rows of this span could all be published."""
-        for page in span.page.cut(self._limit):
-            polled = self._poller.take(page, Plan(None))
-            self._writer.write(polled)
-            if page.sightings[-1].id > self._poller.head:
-                return False
-        return True
+    def _ready(self) -> list[ReadSpan]:
+        """What was read and fits into one transaction; waits a little for the first of it."""
+        spans: list[ReadSpan] = []
+        rows, seconds = 0, _TAKE_SECONDS
+        while rows < TRANSACTION_PAGES * self._limit and (span := self._reader.take(seconds)) is not None:
+            spans.append(span)
+            rows += len(span.page.sightings)
+            seconds = 0.0
+        return spans
+
+    def _publish(self, spans: Sequence[ReadSpan]) -> bool:
+        """Publishes the spans in one transaction; whether all of their rows could be."""
+        answers = []
+        is_held = False
+        for page in (page for span in spans for page in span.page.cut(self._limit)):
+            answers.append(self._poller.take(page, Plan(None)))
+            is_held = page.sightings[-1].id > self._poller.head
+            if is_held:
+                break
+        if answers:
+            self._writer.write(joined(answers))
+        return not is_held
 
     def _probe_if_due(self) -> None:
         if time.monotonic() - self._probed >= PROBE_SECONDS:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterable
 
+from .backfill_jobs import BackfillJobs
+from .backfiller import Backfiller
 from .catch_up import CatchUp, is_far_behind
 from .errors import HaltedError, RecycleError
 from .event_log import EventLog
@@ -59,11 +62,27 @@ class MainLoop:
             metrics=around.metrics,
         )
         self._pace = Pace(producer.poll_interval, producer.idle_poll_interval, time.monotonic())
+        self._backfiller = Backfiller(
+            BackfillJobs(around.settings, watch=around.watch),
+            progress,
+            self._poller,
+            self._writer,
+            events,
+            open_spans=self._open_spans,
+            limit=around.page_size.rows,
+        )
         self.has_polled = False
 
     def run(self) -> None:
         """See the class."""
         self._show()
+        try:
+            self._poll_and_publish()
+        finally:
+            self._backfiller.close()
+        raise HaltedError
+
+    def _poll_and_publish(self) -> None:
         while not self._halt.is_set():
             polled = self._poller.poll()
             self.has_polled = True
@@ -75,8 +94,7 @@ class MainLoop:
             if polled.found and self._is_far_behind():
                 self._catch_up()
             elif not (polled.found and polled.is_full):
-                self._halt.wait(self._pace.pause(time.monotonic()))
-        raise HaltedError
+                self._backfiller.work(self._pace.pause(time.monotonic()), self._halt)
 
     def _tick(self) -> None:
         """What must happen often, whatever the loop is busy with."""
@@ -94,12 +112,23 @@ class MainLoop:
 
     def _catch_up(self) -> None:
         head, newest = self._poller.head, self._poller.newest
-        requests, limit = self._around.settings.producer.parallel_requests, self._around.page_size.rows
-        log.info("%d ids behind the site: reading with %d requests at once", newest - head, requests)
-        ranges = [(head + 1, newest)]
-        with SpanReader(self._around.open_reader, ranges, requests=requests, limit=limit) as spans:
+        log.info(
+            "%d ids behind the site: reading with %d requests at once",
+            newest - head,
+            self._around.settings.producer.parallel_requests,
+        )
+        with self._open_spans([(head + 1, newest)]) as spans:
+            limit = self._around.page_size.rows
             CatchUp(self._poller, self._writer, spans, limit=limit, tick=self._tick, halt=self._halt).run()
         log.info("Published up to event %d: polling again", self._poller.head)
+
+    def _open_spans(self, ranges: Iterable[tuple[int, int]]) -> SpanReader:
+        return SpanReader(
+            self._around.open_reader,
+            ranges,
+            requests=self._around.settings.producer.parallel_requests,
+            limit=self._around.page_size.rows,
+        )
 
     def _show(self) -> None:
         holes, metrics = self._progress.holes, self._around.metrics

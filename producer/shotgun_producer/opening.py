@@ -115,16 +115,20 @@ class Opening:
                 if key.isdigit():
                     ids.append(int(key))
         progress.moved_to(dict(enumerate(ends)))
+        now = self._events.now()
         rows = [Sighting(number) for number in ids]
-        found = progress.holes.observe(rows, Plan(progress.holes.head), now=self._events.now()).found
+        found = [event.id for event in progress.holes.observe(rows, Plan(None), now=now).found]
+        old = progress.backfills.reconcile(ids)
+        progress.holes.miss(old.taken.missing, now=now)
+        found += [*old.taken.ids, *old.strays]
         if found:
             self._metrics.reconciled_events.inc(len(found))
             log.error(
                 "%d events (%d to %d) stand in the topic without a checkpoint that covers them: a transaction was "
                 "torn. They count as published",
                 len(found),
-                found[0].id,
-                found[-1].id,
+                min(found),
+                max(found),
             )
 
 

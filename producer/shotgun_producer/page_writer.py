@@ -54,20 +54,29 @@ class PageWriter:
         wanted = [event for event in polled.found if self._filter.wants(rows[event.id])]
         self._metrics.events_excluded.inc(len(polled.found) - len(wanted))
         if wanted:
-            records = [self._maker.make(rows[event.id], late=event.late, now=polled.now) for event in wanted]
+            job_of = self._progress.backfills.job_of
+            records = [
+                self._maker.make(rows[event.id], late=event.late, now=polled.now, backfill=job_of(event.id))
+                for event in wanted
+            ]
             self._commit(records, polled.now)
             self._count(wanted, records)
 
-    def write_checkpoint_if_due(self, now: float) -> None:
-        """Writes the checkpoint alone, when the last one is old and something has changed since.
+    def write_checkpoint_if_due(self, now: float, interval: float | None = None) -> None:
+        """Writes the checkpoint alone, when the last one is older than `interval` and something has changed since.
 
-        `now`: seconds since 1970 by the site's clock.
+        `interval` in seconds; None: the configured one. `now`: seconds since 1970 by the site's clock.
         """
-        if time.monotonic() - self._written_at < self._interval:
+        interval = self._interval if interval is None else interval
+        if time.monotonic() - self._written_at < interval:
             return
         if replace(self._progress.checkpoint(now), written_at=self._written.written_at) != self._written:
-            self._commit((), now)
+            self.write_checkpoint(now)
         self._written_at = time.monotonic()
+
+    def write_checkpoint(self, now: float) -> None:
+        """Writes the checkpoint alone. `now`: seconds since 1970 by the site's clock."""
+        self._commit((), now)
 
     def _commit(self, records: Sequence[Record], now: float) -> None:
         checkpoint = self._progress.checkpoint(now)

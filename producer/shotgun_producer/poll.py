@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .event_log import EventLog
 from .hold import Hold
-from .holes import Found, Holes, Plan
+from .holes import Found, Holes, Missing, Plan
 from .metrics import Metrics
 from .opening import check_head
 from .page import Page, Row
@@ -33,6 +33,19 @@ class Polled:
     found: tuple[Found, ...]
     is_full: bool
     now: float
+
+
+def joined(answers: Sequence[Polled]) -> Polled:
+    """Several answers, in ascending order of ids, as one. Raises IndexError for none."""
+    last = answers[-1]
+    if len(answers) == 1:
+        return last
+    return Polled(
+        rows={number: row for answer in answers for number, row in answer.rows.items()},
+        found=tuple(event for answer in answers for event in answer.found),
+        is_full=last.is_full,
+        now=last.now,
+    )
 
 
 class Poller:
@@ -103,18 +116,29 @@ class Poller:
 
     def take(self, page: Page, plan: Plan) -> Polled:
         """Takes an answer to `plan` into the holes."""
-        for row in page.unusable:
-            self._metrics.unusable_rows.inc()
-            log.error("The site sent a row without an id that can be published: %.200r", dict(row))
+        self.tell_unusable(page)
         now = self._events.now()
         free = self._hold.release(page.sightings, self._holes.head, now)
         seen = self._holes.observe(free, plan, now=now, reach=page.reach, newest=self._newest)
-        for first, last in seen.expired:
-            self._metrics.holes_expired.inc()
-            log.warning("Ids %d to %d never appeared and are given up", first, last)
+        self._tell_expired(seen.expired)
         if page.sightings:
             self._until = page.sightings[-1].created_at
         return Polled(page.rows, seen.found, page.is_full, now)
+
+    def miss(self, missing: Iterable[Missing], now: float) -> None:
+        """Takes ids below the head that were looked at for the first time and not shown: from now on they are holes."""
+        self._tell_expired(self._holes.miss(missing, now=now, newest=self._newest))
+
+    def tell_unusable(self, page: Page) -> None:
+        """Reports the rows of a page that cannot be published."""
+        for row in page.unusable:
+            self._metrics.unusable_rows.inc()
+            log.error("The site sent a row without an id that can be published: %.200r", dict(row))
+
+    def _tell_expired(self, ranges: Iterable[tuple[int, int]]) -> None:
+        for first, last in ranges:
+            self._metrics.holes_expired.inc()
+            log.warning("Ids %d to %d never appeared and are given up", first, last)
 
     def _check_head(self) -> None:
         """Nothing new may mean that the site is not what it was: from time to time that is looked at."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from shotgun_schemas.checkpoint import Checkpoint, Hole
 
+from .backfill import Backfills
 from .first_position import Position
 from .holes import Holes
 
@@ -23,13 +24,14 @@ class Place:
 
 
 class Progress:
-    """Holes, border of the backfill and end offsets of one stream. One owner.
+    """Holes, backfills and end offsets of one stream. One owner.
 
     It is only ever made from a checkpoint or a first position, and thrown away when a transaction fails.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._base = checkpoint
+        self.backfills = Backfills(checkpoint.start_head, checkpoint.initial_holes, checkpoint.backfills)
         self.holes = Holes(checkpoint.head, checkpoint.holes)
         self._end_offsets = list(checkpoint.end_offsets)
 
@@ -76,4 +78,5 @@ class Progress:
             holes=self.holes.snapshot(),
             end_offsets=tuple(self._end_offsets),
             written_at=now,
+            backfills=self.backfills.snapshot(),
         )

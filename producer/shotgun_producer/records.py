@@ -26,7 +26,7 @@ class Record:
 
     key: bytes
     value: bytes
-    headers: list[tuple[str, str | bytes | None]]
+    headers: headers.Headers
     partition: int
     timestamp: int
     is_misfit: bool = False
@@ -48,18 +48,16 @@ class RecordMaker:
         """
         event = Event(row)
         value, is_misfit, left_out = _value(event)
-        fields: list[tuple[str, str | bytes | None]] = [
-            *headers.event_headers(
-                event, site=self.site, schema=self.schema, late_seconds=late, backfill=backfill
-            )
-        ]
+        fields = headers.event_headers(
+            event, site=self.site, schema=self.schema, late_seconds=late, backfill=backfill
+        )
         if left_out is not None:
             fields.append((headers.META_BYTES, str(left_out).encode()))
         return Record(
-            key=str(event.id).encode(),
+            key=b"%d" % event.id,
             value=value,
             headers=fields,
-            partition=partition_for(subject(event), self.partitions),
+            partition=0 if self.partitions == 1 else partition_for(subject(event), self.partitions),
             timestamp=kafka_timestamp(parse_created_at(event.created_at), now),
             is_misfit=is_misfit,
             left_out=left_out,

@@ -16,7 +16,7 @@ Values are UTF-8 text. A null field is an absent header.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import lru_cache
 
 from .event import Event, subject
 
@@ -30,25 +30,30 @@ BACKFILL = "backfill"
 SCHEMA = "schema"
 META_BYTES = "meta_bytes"
 
+Headers = list[tuple[str, str | bytes | None]]
+"""As Kafka's client takes them; ours are all bytes."""
+
 LATE_FROM_SECONDS = 10.0
 """Most events fill some hole, because sites draw ids in blocks; only from this age on is it news."""
 
 
 def event_headers(
     event: Event, *, site: str, schema: str, late_seconds: float | None = None, backfill: str | None = None
-) -> list[tuple[str, bytes]]:
+) -> Headers:
     """The headers of one event. `late_seconds` is the age of the hole that it fills, None when it fills none.
 
     `backfill` is the job that publishes it, None for an event of the live stream. Raises ValueError when the row has
     no integer id.
     """
-    headers = [(ENTITY, _encode(subject(event))), (SITE, site.encode()), (SCHEMA, schema.encode())]
-    for name, value in ((EVENT_TYPE, event.event_type), (ATTRIBUTE_NAME, event.attribute_name)):
+    row = event.row
+    headers: Headers = [(ENTITY, _encode(subject(event))), (SITE, _usual(site)), (SCHEMA, _usual(schema))]
+    for name in (EVENT_TYPE, ATTRIBUTE_NAME):
+        value = row.get(name)
         if isinstance(value, str):
-            headers.append((name, _encode(value)))
-    project = event.project
-    if isinstance(project, Mapping) and type(project.get("id")) is int:
-        headers.append((PROJECT, str(project["id"]).encode()))
+            headers.append((name, _usual(value)))
+    project = row.get(PROJECT)
+    if type(project) is dict and type(project.get("id")) is int:
+        headers.append((PROJECT, b"%d" % project["id"]))
     if late_seconds is not None and late_seconds > LATE_FROM_SECONDS:
         headers.append((LATE, str(round(late_seconds)).encode()))
     if backfill is not None:
@@ -58,6 +63,10 @@ def event_headers(
 
 def _encode(text: str) -> bytes:
     return text.encode(errors="surrogatepass")
+
+
+_usual = lru_cache(4096)(_encode)
+"""For texts that many events share."""
 
 
 def decode(value: bytes) -> str:

@@ -100,3 +100,22 @@ def test_events_are_left_out_by_type_and_project_and_their_ids_are_no_holes(
         assert producer.metric("events_excluded_total") == 3
         assert producer.metric("holes") == 0
         assert producer.process.terminate() == 0
+
+
+def test_a_burst_behind_a_young_hole_is_held_and_then_published_in_order(
+    spawn: Callable[..., Process], tmp_path: Path, kafka: Kafka
+) -> None:
+    with SandboxSite(SiteOptions(events=10, writers=1, id_block=1)) as site:
+        bench = Bench(spawn, tmp_path, kafka, site, parallel_requests=4, hold="1h")
+        producer = bench.start()
+        bench.wait_for_all()
+        held = site.admin.open_transaction(1)
+        site.admin.write_events(3_000)
+        polls = producer.metric("polls_total", outcome="rows")
+        wait_until(lambda: producer.metric("polls_total", outcome="rows") > polls + 2, message="rows wait")
+        assert len(bench.published()) == 10
+        site.admin.commit(held)
+        producer.process.wait_for_line("reading with 4 requests at once")
+        bench.wait_for_all()
+        assert bench.published() == sorted(bench.visible())
+        assert producer.process.terminate() == 0
