@@ -9,7 +9,8 @@ A range is
 
 * **hot** while it lies within `NEAR_IDS` of the head or is younger than `HOT_SECONDS`: asked for with every poll,
 * **cold** afterwards: asked for at intervals that double from `FIRST_INTERVAL` to `LAST_INTERVAL`,
-* **expired**, that is forgotten and reported, once it is older than `EXPIRY_SECONDS` and deeper than `NEAR_IDS`.
+* **expired**, that is forgotten and reported, once it is older than `EXPIRY_SECONDS` and deeper than `NEAR_IDS`; at
+  once if the row behind it is that old when it is first seen.
 
 The work of a poll depends on the ranges that it asks for, never on how many there are.
 """
@@ -63,10 +64,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What an answer of the site brought: the new ids in ascending order, and the ranges that were given up."""
+    """What an answer of the site brought: the new ids in ascending order, and the ranges that were given up.
+
+    `expired` were watched for as long as holes live; `old` were older than that when they were first seen.
+    """
 
     found: tuple[Found, ...]
-    expired: tuple[tuple[int, int], ...]
+    expired: tuple[tuple[int, int], ...] = ()
+    old: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +146,12 @@ class Holes:
         border = bisect_right(ids, self._head)
         found = self._fill(ids[:border], now)
         expired = self._mark_probed(plan.ranges, now, reach)
+        old: list[tuple[int, int]] = []
         if border < len(ids):
             seen = [Sighting(number, created[number]) for number in ids[border:]]
-            expired += self._advance(seen, now, newest or 0)
+            old = self._advance(seen, now, newest or 0)
             found += [Found(row.id) for row in seen]
-        return Observation(tuple(found), tuple(expired))
+        return Observation(tuple(found), tuple(expired), tuple(old))
 
     def miss(
         self, missing: Iterable[Missing], *, now: float, newest: int | None = None
@@ -157,19 +163,19 @@ class Holes:
         place from what is new. What lies in a hole already stays as it is. Ids that were found must not be among
         them: they would be found again. Raises ValueError for a range that reaches above the head.
         """
-        expired = []
+        old = []
         for gap in missing:
             if gap.last > self._head:
                 raise ValueError(f"ids {gap.first} to {gap.last} reach above the head {self._head}")
             for first, last in self._unknown(gap.first, gap.last):
                 hole = Hole(first, last, int(now), _rounded(int(now), FIRST_INTERVAL))
                 if self._is_given_up(hole, gap.created_at, now, newest or 0):
-                    expired.append((first, last))
+                    old.append((first, last))
                 elif self._is_near(hole) or not _is_older(gap.created_at, HOT_SECONDS, now):
                     self._add(hole)
                 else:
                     self._add(_cooled(hole))
-        return tuple(expired)
+        return tuple(old)
 
     def _unknown(self, first: int, last: int) -> list[tuple[int, int]]:
         """The parts of a range that lie in no hole."""
@@ -215,18 +221,18 @@ class Holes:
         return expired
 
     def _advance(self, rows: Sequence[Sighting], now: float, newest: int) -> list[tuple[int, int]]:
-        expired = []
+        old = []
         before = self._head
         self._head = rows[-1].id
         for row in rows:
             if row.id > before + 1:
                 hole = Hole(before + 1, row.id - 1, int(now), int(now))
                 if self._is_given_up(hole, row.created_at, now, newest):
-                    expired.append((hole.first, hole.last))
+                    old.append((hole.first, hole.last))
                 else:
                     self._add(hole)
             before = row.id
-        return expired
+        return old
 
     def _cool_down(self, now: float, limit: int) -> None:
         """Moves ranges that are no longer hot; only as many as this plan would otherwise look at."""

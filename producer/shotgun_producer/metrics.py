@@ -74,7 +74,12 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Ranges of ids below the head that were never seen: hot ones are asked for with every poll.",
         ("tier",),
     ),
-    Definition("shotgun_producer_holes_expired_total", "counter", "Ranges of ids that were given up."),
+    Definition(
+        "shotgun_producer_holes_expired_total",
+        "counter",
+        "Ranges of ids that were given up: watched for two weeks in vain, or too old when first seen.",
+        ("kind",),
+    ),
     Definition(
         "shotgun_producer_transactions_total",
         "counter",
@@ -168,5 +173,7 @@ class Metrics:
             self.transactions.labels(outcome)
         for reason in RECYCLE_REASONS:
             self.recycles.labels(reason)
+        for kind in ("watched", "old"):
+            self.holes_expired.labels(kind)
         for tier in ("hot", "cold"):
             self.holes.labels(tier)

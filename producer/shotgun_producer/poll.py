@@ -120,14 +120,17 @@ class Poller:
         now = self._events.now()
         free = self._hold.release(page.sightings, self._holes.head, now)
         seen = self._holes.observe(free, plan, now=now, reach=page.reach, newest=self._newest)
-        self._tell_expired(seen.expired)
+        for first, last in seen.expired:
+            self._metrics.holes_expired.labels("watched").inc()
+            log.warning("Ids %d to %d never appeared and are given up", first, last)
+        self._tell_old(seen.old)
         if page.sightings:
             self._until = page.sightings[-1].created_at
         return Polled(page.rows, seen.found, page.is_full, now)
 
     def miss(self, missing: Iterable[Missing], now: float) -> None:
         """Takes ids below the head that were looked at for the first time and not shown: from now on they are holes."""
-        self._tell_expired(self._holes.miss(missing, now=now, newest=self._newest))
+        self._tell_old(self._holes.miss(missing, now=now, newest=self._newest))
 
     def tell_unusable(self, page: Page) -> None:
         """Reports the rows of a page that cannot be published."""
@@ -135,10 +138,16 @@ class Poller:
             self._metrics.unusable_rows.inc()
             log.error("The site sent a row without an id that can be published: %.200r", dict(row))
 
-    def _tell_expired(self, ranges: Iterable[tuple[int, int]]) -> None:
-        for first, last in ranges:
-            self._metrics.holes_expired.inc()
-            log.warning("Ids %d to %d never appeared and are given up", first, last)
+    def _tell_old(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Where old events are read, dead ids are nothing new: one line for all of them."""
+        if ranges:
+            self._metrics.holes_expired.labels("old").inc(len(ranges))
+            log.info(
+                "%d ranges of ids between %d and %d are missing and too old to be waited for",
+                len(ranges),
+                ranges[0][0],
+                ranges[-1][1],
+            )
 
     def _check_head(self) -> None:
         """Nothing new may mean that the site is not what it was: from time to time that is looked at."""

@@ -141,7 +141,7 @@ def test_a_hole_that_is_old_when_first_seen_and_deep_expires_at_once() -> None:
     holes = Holes(0)
     old = NOW - EXPIRY_SECONDS - 1
     observation = holes.observe(rows(1, 5, created_at=old), Plan(0), now=NOW, newest=100_000)
-    assert (found_ids(observation), observation.expired) == ([1, 5], ((2, 4),))
+    assert (found_ids(observation), observation.expired, observation.old) == ([1, 5], (), ((2, 4),))
     assert holes.snapshot() == ()
 
 
@@ -153,7 +153,7 @@ def test_a_hole_that_is_old_when_first_seen_and_deep_expires_at_once() -> None:
 def test_a_hole_stays_when_it_is(created_at: float | None, newest: int) -> None:
     holes = Holes(0)
     observation = holes.observe(rows(5, created_at=created_at), Plan(0), now=NOW, newest=newest)
-    assert observation.expired == ()
+    assert (observation.expired, observation.old) == ((), ())
     assert len(holes.snapshot()) == 1
 
 

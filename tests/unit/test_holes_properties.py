@@ -32,6 +32,7 @@ def read_all(shape: Shape, *, restarts: float = 0.0) -> tuple[list[int], dict[in
         head = holes.head
         observation = holes.observe(rows + rows[:3], plan, now=now, reach=reach)
         assert not observation.expired
+        assert not observation.old
         assert holes.head >= head
         ids = [number.id for number in observation.found]
         assert ids == sorted(ids)
