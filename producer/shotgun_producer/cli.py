@@ -16,6 +16,7 @@ from shotgun_runtime.log import close_logging, configure_logging
 from shotgun_runtime.settings import Settings, require_producer
 from shotgun_runtime.shutdown import Shutdown, signal_handlers
 
+from .backfill_command import backfill
 from .checkpoint_command import checkpoint
 from .doctor_command import doctor
 from .holes_command import holes
@@ -34,7 +35,7 @@ def commands() -> None:
     """Read the event log of a Shotgun site and publish every event exactly once to Kafka."""
 
 
-for command in (checkpoint, doctor, holes, status, verify):
+for command in (backfill, checkpoint, doctor, holes, status, verify):
     commands.add_command(command)
 
 

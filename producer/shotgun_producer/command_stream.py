@@ -21,7 +21,7 @@ from .checkpoint_log import StoredCheckpoint, newest_checkpoint
 from .decisions import unreadable_checkpoint
 from .election import group_of
 from .errors import RecycleError
-from .log_reader import LogReader
+from .log_reader import PATIENCE_SECONDS, LogReader
 
 _CALL_SECONDS = 15.0
 _NO_GROUP = (KafkaError.GROUP_ID_NOT_FOUND, KafkaError.COORDINATOR_NOT_AVAILABLE)
@@ -48,6 +48,7 @@ class Stream:
         self.topic = settings.stream.topic
         self.client = client
         self.reader = reader
+        self._checked: set[str] = set()
 
     def identity(self) -> TopicIdentity:
         """Which topic of events this is. KafkaRefusedError when there is none."""
@@ -56,7 +57,9 @@ class Stream:
     def stored(self) -> StoredCheckpoint | None:
         """The newest record of the checkpoint; None when there never was one."""
         topic = self._settings.stream.checkpoint_topic
-        self._there(topic)
+        if topic not in self._checked:
+            self._there(topic)
+            self._checked.add(topic)
         return newest_checkpoint(self.reader, topic)
 
     def require_checkpoint(self) -> Checkpoint:
@@ -138,8 +141,8 @@ def opened(stored: StoredCheckpoint | None) -> Checkpoint | None:
 
 
 @contextmanager
-def open_stream(settings: Settings) -> Iterator[Stream]:
-    """The stream for one command.
+def open_stream(settings: Settings, patience: float = PATIENCE_SECONDS) -> Iterator[Stream]:
+    """The stream for one command. `patience`: seconds for which its reader waits for the brokers.
 
     Raises ConfigurationError without brokers, StreamError when none answers; what the reader raises inside becomes a
     StreamError.
@@ -147,7 +150,7 @@ def open_stream(settings: Settings) -> Iterator[Stream]:
     require_kafka(settings.kafka)
     client = admin(settings)
     require_broker(client, settings.kafka.bootstrap_servers)
-    reader = LogReader.open(settings, threading.Event())
+    reader = LogReader.open(settings, threading.Event(), patience=patience)
     try:
         yield Stream(settings, client, reader)
     except RecycleError as error:

@@ -22,19 +22,33 @@ _POLL_SECONDS = 0.2
 class LogReader:
     """Reads committed records. One owner, one thread; `close` it.
 
-    Every method raises RecycleError when the brokers do not answer in time, and HaltedError once `halt` is set.
+    Every method raises RecycleError when the brokers do not answer within `patience` seconds, and HaltedError once
+    `halt` is set.
     """
 
-    def __init__(self, consumer: Consumer, client: AdminClient, halt: threading.Event) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        client: AdminClient,
+        halt: threading.Event,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         self._consumer = consumer
         self._admin = client
         self._halt = halt
+        self._patience = patience
 
     @classmethod
-    def open(cls, settings: Settings, halt: threading.Event, watch: BrokerWatch | None = None) -> LogReader:
+    def open(
+        cls,
+        settings: Settings,
+        halt: threading.Event,
+        watch: BrokerWatch | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> LogReader:
         """A reader of the configured brokers."""
         config = consumer_config(settings, watch=watch, enable_partition_eof=True)
-        return cls(new_consumer(config), admin(settings), halt)
+        return cls(new_consumer(config), admin(settings), halt, patience)
 
     def close(self) -> None:
         """Gives the connections back."""
@@ -55,7 +69,7 @@ class LogReader:
         """The committed records from `start` up to, not including, `end`."""
         if start >= end:
             return
-        deadline = Deadline.after(PATIENCE_SECONDS)
+        deadline = Deadline.after(self._patience)
         self._consumer.assign([TopicPartition(topic, partition, start)])
         try:
             while not deadline.expired:
@@ -67,7 +81,7 @@ class LogReader:
                 if self._is_end(message, end):
                     return
                 if message.error() is None:
-                    deadline = Deadline.after(PATIENCE_SECONDS)
+                    deadline = Deadline.after(self._patience)
                     yield message
                     if _offset(message) + 1 >= end:
                         return
@@ -91,7 +105,7 @@ class LogReader:
 
     def _offset(self, topic: str, partition: int, spec: OffsetSpec) -> int:
         place = TopicPartition(topic, partition)
-        deadline = Deadline.after(PATIENCE_SECONDS)
+        deadline = Deadline.after(self._patience)
         while not self._halt.is_set():
             futures = self._admin.list_offsets(
                 {place: spec},

@@ -9,6 +9,8 @@ from typing import Any
 from shotgun_runtime.duration import format_duration
 from shotgun_schemas.checkpoint import Checkpoint, Hole
 
+from .backfill_text import summary
+from .backfill_view import BackfillView
 from .command_stream import Member
 
 
@@ -30,7 +32,10 @@ class Newest:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where the stream stands. `published` is the newest event that is in the topic and still on the site."""
+    """Where the stream stands. `published` is the newest event that is in the topic and still on the site.
+
+    `backfills` are the jobs that run or wait.
+    """
 
     site: str
     topic: str
@@ -40,6 +45,7 @@ class Status:
     published: Newest | None
     now: float
     decision: str | None
+    backfills: tuple[BackfillView, ...] = ()
 
     @property
     def head(self) -> int | None:
@@ -98,6 +104,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "lag_seconds": status.lag_seconds,
         "holes": {name: asdict(tier) for name, tier in tiers(holes).items()},
         "checkpoint_age_seconds": status.checkpoint_age,
+        "backfills": [asdict(view) for view in status.backfills],
         "decision": status.decision,
     }
 
@@ -132,6 +139,7 @@ def _where(status: Status) -> list[tuple[str, str]]:
         ("lag", f"{status.lag_ids} ids, {_duration(status.lag_seconds)}"),
         ("holes", _holes(status.checkpoint.holes)),
         ("checkpoint", f"{_duration(status.checkpoint_age)} old"),
+        *([("backfills", summary(status.backfills))] if status.backfills else []),
     ]
 
 

@@ -13,6 +13,9 @@ from shotgun_runtime.settings import Settings, require_producer
 from shotgun_schemas.checkpoint import Checkpoint
 
 from . import decisions
+from .backfill_job import Job
+from .backfill_view import BackfillView, all_views
+from .backfill_watch import read_jobs
 from .checkpoint_log import StoredCheckpoint
 from .command_site import CommandSiteReader, open_site
 from .command_stream import Stream, open_stream, opened
@@ -43,6 +46,7 @@ def look(settings: Settings, stream: Stream, reader: CommandSiteReader, events: 
     """The status as it is. The checkpoint is read before the site, so that a running stream is never ahead of it."""
     identity = stream.identity()
     place = Place(settings.shotgun.url, settings.stream.topic, identity.topic_id, identity.partitions)
+    jobs = read_jobs(settings)
     stored = stream.stored()
     checkpoint: Checkpoint | None = None
     decision: str | None = None
@@ -61,7 +65,13 @@ def look(settings: Settings, stream: Stream, reader: CommandSiteReader, events: 
         published=None if checkpoint is None else _newest(reader, checkpoint.head),
         now=events.now(),
         decision=decision,
+        backfills=_unfinished(checkpoint, jobs),
     )
+
+
+def _unfinished(checkpoint: Checkpoint | None, jobs: tuple[Job, ...]) -> tuple[BackfillView, ...]:
+    views = () if checkpoint is None else all_views(checkpoint, jobs)
+    return tuple(view for view in views if not view.is_over)
 
 
 def _judge_kafka(

@@ -1,0 +1,122 @@
+"""Showing the progress of a backfill: a bar on a terminal, lines elsewhere, objects for programs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol
+
+import click
+
+from .backfill_text import how_far, outcome, progress_json, rate_and_rest
+from .backfill_view import BackfillView, Speed
+
+LINE_SECONDS = 10.0
+
+
+class Show(Protocol):
+    """Shows a job as it is now. `note`: why nothing moves, None when it does. Used as a context manager."""
+
+    def show(self, view: BackfillView, speed: Speed, note: str | None) -> None:
+        """Called about once a second, and a last time when the job is over."""
+
+    def __enter__(self) -> Show:
+        """Begins to show."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leaves the terminal as it was."""
+
+
+class _Plain:
+    def __enter__(self) -> Show:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def show(self, view: BackfillView, speed: Speed, note: str | None) -> None:
+        raise NotImplementedError
+
+
+class JsonLines(_Plain):
+    """One object a line, at each change; the last one is final."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Any] = {}
+
+    def show(self, view: BackfillView, speed: Speed, note: str | None) -> None:
+        """See `Show`."""
+        found = progress_json(view, speed, note)
+        if found != self._last:
+            click.echo(json.dumps(found))
+            self._last = found
+
+
+class Lines(_Plain):
+    """A line every ten seconds, and at once when the state changes or something is in the way."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: tuple[str, str | None] | None = None
+        self._due = 0.0
+
+    def show(self, view: BackfillView, speed: Speed, note: str | None) -> None:
+        """See `Show`."""
+        now = self._clock()
+        if (view.phase, note) == self._said and now < self._due:
+            return
+        self._said, self._due = (view.phase, note), now + LINE_SECONDS
+        if view.is_over:
+            click.echo(outcome(view))
+        elif note is not None:
+            click.echo(f"{view.name} {view.phase}: {note}")
+        else:
+            click.echo(f"{view.name} {view.phase}: {how_far(view, speed)}")
+
+
+class Bar(_Plain):
+    """A live bar. The one of click, with a rate that does not forget that the last minute may be unlike the first."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._text = ""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def show(self, view: BackfillView, speed: Speed, note: str | None) -> None:
+        """See `Show`."""
+        if self._bar is None or self._bar.length != max(1, view.ids):
+            self._begin(view)
+        self._text = note or rate_and_rest(speed)
+        self._bar.label = f"{view.name} {view.phase}"
+        self._bar.pos = view.ids - view.left
+        self._bar.render_progress()
+        if view.is_over:
+            self._end()
+            click.echo(outcome(view))
+
+    def _begin(self, view: BackfillView) -> None:
+        self._end()
+        self._bar = click.progressbar(
+            length=max(1, view.ids),
+            show_eta=False,
+            show_pos=True,
+            show_percent=True,
+            item_show_func=lambda _: self._text,
+        )
+        self._bar.entered = True
+
+    def _end(self) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+            click.echo()
+            self._bar = None
