@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from confluent_kafka import ConsumerGroupState, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_END,
+    ConsumerGroupState,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from shotgun_runtime.errors import KafkaRefusedError, StreamError
@@ -95,6 +102,9 @@ class Stream:
             offset = int(futures[place].result(2 * _CALL_SECONDS).offset)
         except KafkaException as error:
             raise _failure(f"{self.topic}[{partition}]", error.args[0]) from None
+        if offset < OFFSET_END:
+            # A broker that does not answer in time is no error to librdkafka.
+            raise StreamError(f"{self.topic}[{partition}]: no answer in time")
         return offset if 0 <= offset < end else end
 
     def members(self) -> tuple[Member, ...]:

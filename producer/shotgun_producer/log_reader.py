@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ from .errors import HaltedError, RecycleError
 PATIENCE_SECONDS = 60.0
 _CALL_SECONDS = 5.0
 _POLL_SECONDS = 0.2
+_METADATA_SECONDS = 2.0
 
 
 class LogReader:
@@ -112,13 +114,25 @@ class LogReader:
                 isolation_level=IsolationLevel.READ_UNCOMMITTED,
                 request_timeout=_CALL_SECONDS,
             )
+            reason = "no answer in time"
             try:
-                return int(futures[place].result().offset)
+                offset = int(futures[place].result().offset)
             except KafkaException as error:
-                if deadline.expired:
-                    raise RecycleError("read", f"{topic}[{partition}]: {explain(error.args[0])}") from None
-                self._halt.wait(_POLL_SECONDS)
+                reason = explain(error.args[0])
+            else:
+                # A broker that does not answer in time is no error to librdkafka, but an offset below zero.
+                if offset >= 0:
+                    return offset
+            if deadline.expired:
+                raise RecycleError("read", f"{topic}[{partition}]: {reason}")
+            self._halt.wait(_POLL_SECONDS)
+            self._learn_leader(topic)
         raise HaltedError
+
+    def _learn_leader(self, topic: str) -> None:
+        """Asks who leads the topic now: an admin client goes on with an epoch that is over, and is refused for it."""
+        with contextlib.suppress(KafkaException):
+            self._admin.list_topics(topic, timeout=_METADATA_SECONDS)
 
 
 def _offset(message: Message) -> int:
