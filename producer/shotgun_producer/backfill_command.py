@@ -138,7 +138,7 @@ def backfill(settings: Settings, wants_json: bool, **words: Any) -> None:
             _cancel(scene, words["cancel"], _shown(wants_json))
         elif words["attach"] is not None:
             _require_known(scene, words["attach"])
-            _look_on(scene, words["attach"], _shown(wants_json))
+            _look_on(scene, words["attach"], _job(scene, words["attach"]), _shown(wants_json))
         elif request is not None:
             _ask(scene, request, wants_json)
 
@@ -205,7 +205,7 @@ def _ask(scene: _Scene, request: _Request, wants_json: bool) -> None:
     if request.detach:
         _leave(scene, job, wants_json)
     else:
-        _look_on(scene, job.name, _shown(wants_json))
+        _look_on(scene, job.name, job, _shown(wants_json))
 
 
 def _leave(scene: _Scene, job: Job, wants_json: bool) -> None:
@@ -217,8 +217,8 @@ def _leave(scene: _Scene, job: Job, wants_json: bool) -> None:
         click.echo(f"{note}\n{detached(job.name)}" if note else detached(job.name))
 
 
-def _look_on(scene: _Scene, name: str, show: Show) -> None:
-    watch = BackfillWatch(scene.stream, scene.topic, name)
+def _look_on(scene: _Scene, name: str, asked: Job | None, show: Show) -> None:
+    watch = BackfillWatch(scene.stream, scene.topic, name, asked)
     try:
         scene.topic.read_to_end(CONTROL_SECONDS)
         with show:
@@ -232,12 +232,12 @@ def _look_on(scene: _Scene, name: str, show: Show) -> None:
 
 def _cancel(scene: _Scene, name: str, show: Show) -> None:
     view = _require_known(scene, name)
+    job = _job(scene, name)
     if not view.is_over:
-        job = next((job for job in scene.jobs if job.name == name), None)
-        job = job or Job(name, view.first, view.last, view.rate_limit)
-        _write(scene.settings, replace(job, state="cancelled"), "cancelled")
+        job = replace(job or Job(name, view.first, view.last), state="cancelled")
+        _write(scene.settings, job, "cancelled")
         scene.topic.read_to_end(CONTROL_SECONDS)
-    watch = BackfillWatch(scene.stream, scene.topic, name)
+    watch = BackfillWatch(scene.stream, scene.topic, name, job)
     has_producer = view.is_over or watch.has_producer()
     with show:
         last = follow(watch, show, deadline=Deadline.after(CANCEL_SECONDS if has_producer else 0.0))
@@ -253,6 +253,10 @@ def _list(scene: _Scene, wants_json: bool) -> None:
     click.echo(
         json.dumps([progress_json(view, Speed(), None) for view in views]) if wants_json else table(views)
     )
+
+
+def _job(scene: _Scene, name: str) -> Job | None:
+    return next((job for job in scene.jobs if job.name == name), None)
 
 
 def _require_known(scene: _Scene, name: str) -> BackfillView:

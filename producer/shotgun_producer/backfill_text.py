@@ -71,7 +71,7 @@ def nothing_to_do(plan: BackfillPlan, checkpoint: Checkpoint) -> str:
     """Why a plan has nothing to do."""
     if plan.done:
         return f"nothing to do: {_ranges(plan.done)} were backfilled already, or will be by {_jobs(plan)}"
-    if plan.above:
+    if plan.above or checkpoint.start_head < plan.first <= checkpoint.head:
         return (
             f"nothing to do: the stream began behind event {checkpoint.start_head}, and everything above it is in the "
             "stream already"

@@ -10,7 +10,6 @@ from shotgun_runtime.control import ControlTopic
 from shotgun_runtime.errors import DecisionNeededError, KafkaRefusedError, StreamError
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.shutdown import Deadline
-from shotgun_schemas.checkpoint import Checkpoint
 from shotgun_schemas.control import BACKFILL_PREFIX
 
 from .backfill_job import Job, read_job
@@ -29,15 +28,15 @@ MEMBERS_SECONDS = 10.0
 class BackfillWatch:
     """One job, looked at again and again. One owner, one thread.
 
-    `jobs` must have been read to its end, so that a job that is not there is known to be gone.
+    `jobs` must have been read to its end, so that a job that is not there is known to be gone. `asked`: the job as it
+    stood there before, None when it did not.
     """
 
-    def __init__(self, stream: Stream, jobs: ControlTopic, name: str) -> None:
+    def __init__(self, stream: Stream, jobs: ControlTopic, name: str, asked: Job | None) -> None:
         self._stream = stream
         self._jobs = jobs
         self._name = name
-        self._asked: Job | None = None
-        self._checkpoint: Checkpoint | None = None
+        self._asked = asked
         self._moved: tuple[str, int] | None = None
         self._asleep_since = 0.0
         self._note: str | None = None
