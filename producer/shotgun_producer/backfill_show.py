@@ -81,11 +81,12 @@ class Lines(_Plain):
 
 
 class Bar(_Plain):
-    """A live bar. The one of click, with a rate that does not forget that the last minute may be unlike the first."""
+    """A live bar as wide as the terminal; what is in the way is said on a line of its own."""
 
     def __init__(self) -> None:
         self._bar: Any = None
         self._text = ""
+        self._note: str | None = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -94,23 +95,32 @@ class Bar(_Plain):
 
     def show(self, view: BackfillView, speed: Speed, note: str | None) -> None:
         """See `Show`."""
-        if self._bar is None or self._bar.length != max(1, view.ids):
-            self._begin(view)
-        self._text = note or rate_and_rest(speed)
-        self._bar.label = f"{view.name} {view.phase}"
-        self._bar.pos = view.ids - view.left
-        self._bar.render_progress()
+        before, self._note = self._note, note
+        if note is None:
+            self._draw(view, speed)
+        elif note != before:
+            self._end()
+            click.echo(f"{view.name} {view.phase}: {note}")
         if view.is_over:
             self._end()
             click.echo(outcome(view))
 
+    def _draw(self, view: BackfillView, speed: Speed) -> None:
+        if self._bar is None or self._bar.length != max(1, view.ids):
+            self._begin(view)
+        self._text = "" if view.is_over else rate_and_rest(speed)
+        self._bar.label = f"{view.name} {view.phase}"
+        self._bar.pos = view.ids - view.left
+        self._bar.render_progress()
+
     def _begin(self, view: BackfillView) -> None:
+        # Rate and time left are ours: click's forget neither what other jobs had done nor the first slow minute.
         self._end()
         self._bar = click.progressbar(
             length=max(1, view.ids),
             show_eta=False,
-            show_pos=True,
             show_percent=True,
+            width=0,
             item_show_func=lambda _: self._text,
         )
         self._bar.entered = True
@@ -118,5 +128,4 @@ class Bar(_Plain):
     def _end(self) -> None:
         if self._bar is not None:
             self._bar.render_finish()
-            click.echo()
             self._bar = None
