@@ -292,7 +292,9 @@ def test_a_terminal_gets_a_bar_with_rate_and_time_left(monkeypatch: pytest.Monke
             show.show(RUNNING, STOPPED, "no producer is active")
             show.show(FINISHED, STOPPED, None)
         terminal.flush()
-        seen = os.read(master, 10_000).decode()
+        seen = ""
+        while "are done" not in seen:
+            seen += os.read(master, 10_000).decode()
     os.close(master)
     assert "job running" in seen
     assert "25%" in seen
