@@ -149,12 +149,15 @@ def bounds(client: AdminClient, topic: str, partitions: Iterable[int]) -> dict[i
             isolation_level=IsolationLevel.READ_COMMITTED,
             request_timeout=REQUEST_SECONDS,
         )
-        found.append(
-            {
-                pair.partition: future.result(timeout=2 * REQUEST_SECONDS).offset
-                for pair, future in futures.items()
-            }
-        )
+        offsets = {
+            pair.partition: future.result(timeout=2 * REQUEST_SECONDS).offset
+            for pair, future in futures.items()
+        }
+        unanswered = sorted(partition for partition, offset in offsets.items() if offset < 0)
+        if unanswered:
+            # A broker that does not answer in time is no error to librdkafka, but an offset below zero.
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{topic}{unanswered}: no answer in time"))
+        found.append(offsets)
     low, high = found
     return {partition: (low[partition], high[partition]) for partition in low}
 

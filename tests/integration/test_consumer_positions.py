@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import NewTopic
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 from consumer_support import EventStream, Team, control_records, event
 from support import PATIENCE, Kafka, Process, wait_until
 
+from shotgun_consumer import positions
+from shotgun_consumer.positions import bounds
+from shotgun_sandbox.broker import Broker
 from shotgun_schemas.topics import EVENTS_SETTINGS
 
 pytestmark = pytest.mark.kafka
@@ -160,3 +163,17 @@ def test_a_kafka_position_without_a_witness_is_gone_on_from(
     stream.publish([event(4)])
     wait_until(lambda: 4 in team.notes("everything"))
     assert team.notes("everything") == [1, 2, 3, 4]
+
+
+def test_a_frozen_broker_is_not_taken_for_an_empty_topic(
+    own_broker: Callable[..., Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = own_broker()
+    client = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 2})
+    client.create_topics([NewTopic("events", 1, 1)])["events"].result(PATIENCE)
+    assert wait_until(lambda: bounds(client, "events", [0])) == {0: (0, 0)}
+    monkeypatch.setattr(positions, "REQUEST_SECONDS", 2.0)
+    broker.pause()
+    with pytest.raises(KafkaException):
+        bounds(client, "events", [0])
+    broker.resume()
