@@ -15,6 +15,7 @@ from shotgun_runtime.errors import StreamError
 from shotgun_sandbox.broker import Broker
 from shotgun_sandbox.broker.jars import class_path
 from shotgun_sandbox.broker.java import find_java
+from shotgun_sandbox.broker.properties import NO_PROPERTIES
 
 _FAILED = pytest.StashKey[bool]()
 
@@ -45,11 +46,16 @@ def kafka(kafka_installation: None) -> Iterator[Kafka]:
 
 @pytest.fixture
 def own_broker(kafka_installation: None, request: pytest.FixtureRequest) -> Iterator[Callable[..., Broker]]:
-    """Starts a broker for this test alone, which may kill, pause and restart it: `own_broker(data=None, port=0)`."""
+    """Starts a broker for this test alone, which may kill, pause and restart it.
+
+    `own_broker(data=None, port=0, properties={})`: folder, port, and settings of the broker by Kafka's names.
+    """
     brokers: list[Broker] = []
 
-    def start(data: Path | None = None, port: int = 0) -> Broker:
-        broker = Broker(data, port=port)
+    def start(
+        data: Path | None = None, port: int = 0, properties: Mapping[str, str] = NO_PROPERTIES
+    ) -> Broker:
+        broker = Broker(data, port=port, properties=properties)
         brokers.append(broker)
         broker.start()
         return broker

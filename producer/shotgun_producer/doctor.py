@@ -6,13 +6,15 @@ Each function returns checks: one line each for the operator, with what to do wh
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from shotgun_runtime.duration import format_duration
 from shotgun_runtime.topic_rules import judge
 from shotgun_runtime.topics import TopicSpec, creation_command
+
+from .rights import Acl, Right, grant_command, judge_acls
 
 State = Literal["ok", "warning", "problem"]
 
@@ -141,15 +143,78 @@ def judge_topic(spec: TopicSpec, partitions: int, settings: Mapping[str, str]) -
     return found or [Check(subject, "ok", f"is as it should be, with {partitions} partition(s)")]
 
 
-def missing_topic(spec: TopicSpec, replication_factor: int | None) -> Check:
-    """A topic that is not there."""
+def missing_topic(spec: TopicSpec, replication_factor: int | None, refusal: str | None = None) -> Check:
+    """A topic that is not there. `refusal`: why this user could not make it."""
+    command = creation_command(spec, replication_factor)
+    if refusal is not None:
+        found = f"does not exist, and this user could not make it: {refusal}"
+        return Check(f"topic {spec.name}", "problem", found, f"let somebody who may run: {command}")
     return Check(
         f"topic {spec.name}",
         "warning",
         "does not exist yet",
-        "the first start of `shotgun-producer run` makes it; or somebody who may: "
-        + creation_command(spec, replication_factor),
+        f"the first start of `shotgun-producer run` makes it; or somebody who may: {command}",
     )
+
+
+def unknown_settings(subject: str, reason: str, right: Right, principal: str | None) -> Check:
+    """Settings that this user may not read."""
+    return Check(
+        subject,
+        "warning",
+        f"its settings cannot be read: {reason}",
+        f"look at them yourself, or run: {grant_command(right, right.operations, principal)}",
+    )
+
+
+def judge_right(right: Right, granted: Collection[str] | None, principal: str | None) -> Check:
+    """Whether this user may do what is needed; `granted` None: Kafka did not tell."""
+    subject = f"rights on {right}"
+    if granted is None:
+        return Check(subject, "warning", "Kafka does not tell them", "try again")
+    lacking = right.lacking(granted)
+    if lacking:
+        return _lacking(right, lacking, f"this user lacks {' and '.join(lacking)}", principal)
+    return Check(subject, "ok", f"this user has {' and '.join(right.operations)}")
+
+
+def unchecked_right(right: Right) -> Check:
+    """Brokers without an authorizer let everybody do everything."""
+    return Check(f"rights on {right}", "ok", "the brokers check no rights")
+
+
+def hidden_right(right: Right, principal: str | None) -> Check:
+    """A right that cannot be asked for, where this user may not see the rules either."""
+    return Check(
+        f"rights on {right}",
+        "warning",
+        "only somebody with Describe on the cluster can look them up",
+        f"if the start is refused, run: {grant_command(right, right.operations, principal)}",
+    )
+
+
+def judge_rules(right: Right, acls: Collection[Acl], principal: str | None, *, open_to_all: bool) -> Check:
+    """The same as `judge_right` from the brokers' rules; see `rights.judge_acls`."""
+    verdict = judge_acls(acls, right, principal, open_to_all=open_to_all)
+    subject, needed = f"rights on {right}", " and ".join(right.operations)
+    if verdict.granted:
+        return Check(subject, "ok", f"this user has {needed}")
+    if verdict.is_sure:
+        return _lacking(
+            right, right.operations, f"this user lacks {needed}, unless it is a super user", principal
+        )
+    who = principal or "this user, whose name only the brokers know"
+    return Check(
+        subject,
+        "warning",
+        f"no rule gives {needed} to {who}; it may have it without one",
+        f"if the start is refused, run: {grant_command(right, right.operations, principal)}",
+    )
+
+
+def _lacking(right: Right, operations: Collection[str], found: str, principal: str | None) -> Check:
+    command = grant_command(right, operations, principal)
+    return Check(f"rights on {right}", "problem", found, f"let somebody who may run: {command}")
 
 
 def _mend(topic: str, setting: str | None, wanted: str | None) -> str:

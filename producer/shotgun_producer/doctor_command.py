@@ -19,9 +19,25 @@ from shotgun_runtime.kafka import admin, explain, require_broker
 from shotgun_runtime.settings import Settings, ShotgunSettings, require_producer
 from shotgun_runtime.shotgun import RawShotgun, connect_raw, explain_site_error
 from shotgun_runtime.stream_topics import stream_topics
+from shotgun_runtime.topics import TopicSpec
 from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 
-from .doctor import Check, clock_skew, judge_broker, judge_clock, judge_rows, judge_topic, missing_topic
+from .doctor import (
+    Check,
+    clock_skew,
+    hidden_right,
+    judge_broker,
+    judge_clock,
+    judge_right,
+    judge_rows,
+    judge_rules,
+    judge_topic,
+    missing_topic,
+    unchecked_right,
+    unknown_settings,
+)
+from .rights import Right, group_rights, principal_of, topic_rights, transaction_right
+from .rights_look import creation_refusal, is_open_to_all, look_at_acls, look_at_group, look_at_topics
 from .site_request import Request
 
 _CALL_SECONDS = 15.0
@@ -81,49 +97,77 @@ def look_at_kafka(settings: Settings) -> list[Check]:
         return [Check("kafka", "problem", str(error))]
     except KafkaException as error:
         return [Check("kafka", "problem", explain(error.args[0]))]
-    there = {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
     return [
         Check("kafka", "ok", f"{servers} answers, {len(metadata.brokers)} broker(s)"),
-        *_brokers(client, sorted(metadata.brokers)),
-        *_topics(client, settings, there),
+        *_brokers(client, settings, sorted(metadata.brokers)),
+        *_topics(client, settings),
+        *_rights(client, settings),
     ]
 
 
-def _brokers(client: AdminClient, numbers: Iterable[int]) -> list[Check]:
+def _brokers(client: AdminClient, settings: Settings, numbers: Iterable[int]) -> list[Check]:
     """The checks of all brokers; what is the same on several stands there once."""
     found: dict[Check, None] = {}
+    right = Right("cluster", "", ("DescribeConfigs",))
     for number in numbers:
         resource = ConfigResource(ResourceType.BROKER, str(number))
-        settings = _settings_of(client, resource, f"broker {number}")
-        checks = [settings] if isinstance(settings, Check) else judge_broker(settings)
+        known = _settings_of(client, resource, f"broker {number}", right, settings)
+        checks = [known] if isinstance(known, Check) else judge_broker(known)
         found.update(dict.fromkeys(checks))
     return list(found)
 
 
-def _topics(client: AdminClient, settings: Settings, there: Mapping[str, int]) -> list[Check]:
+def _topics(client: AdminClient, settings: Settings) -> list[Check]:
+    """Of each topic: is it there, are its settings well, and may this user use it."""
+    specs = stream_topics(settings.stream)
+    try:
+        looks = look_at_topics(client, [spec.name for spec in specs])
+    except StreamError as error:
+        return [Check("topics", "problem", str(error))]
     checks: list[Check] = []
-    for spec in stream_topics(settings.stream):
-        if spec.name not in there:
-            checks.append(missing_topic(spec, settings.stream.replication_factor))
+    for spec, right in zip(specs, topic_rights(settings), strict=True):
+        look = looks[spec.name]
+        if look.state == "missing":
+            factor = settings.stream.replication_factor
+            checks.append(missing_topic(spec, factor, creation_refusal(client, spec, factor)))
             continue
-        resource = ConfigResource(ResourceType.TOPIC, spec.name)
-        found = _settings_of(client, resource, f"topic {spec.name}")
-        checks += [found] if isinstance(found, Check) else judge_topic(spec, there[spec.name], found)
+        if look.state == "there":
+            checks += _topic(client, settings, spec, look.partitions)
+        checks.append(judge_right(right, look.operations, principal_of(settings.kafka)))
     return checks
 
 
-def _settings_of(client: AdminClient, resource: ConfigResource, subject: str) -> Mapping[str, str] | Check:
+def _topic(client: AdminClient, settings: Settings, spec: TopicSpec, partitions: int) -> list[Check]:
+    right = Right("topic", spec.name, ("DescribeConfigs",))
+    resource = ConfigResource(ResourceType.TOPIC, spec.name)
+    found = _settings_of(client, resource, f"topic {spec.name}", right, settings)
+    return [found] if isinstance(found, Check) else judge_topic(spec, partitions, found)
+
+
+def _rights(client: AdminClient, settings: Settings) -> list[Check]:
+    """What this user may do on groups, and with the transactional id, which is never tried out: that would fence."""
+    principal = principal_of(settings.kafka)
+    checks = [
+        judge_right(right, look_at_group(client, right.name), principal) for right in group_rights(settings)
+    ]
+    right = transaction_right(settings)
+    look = look_at_acls(client, right.name)
+    if look.state == "unchecked":
+        return [*checks, unchecked_right(right)]
+    if look.state == "hidden":
+        return [*checks, hidden_right(right, principal)]
+    return [*checks, judge_rules(right, look.acls, principal, open_to_all=is_open_to_all(client))]
+
+
+def _settings_of(
+    client: AdminClient, resource: ConfigResource, subject: str, right: Right, settings: Settings
+) -> Mapping[str, str] | Check:
     """The settings by the broker's names, or the check that says why they cannot be read."""
     future = client.describe_configs([resource], request_timeout=_CALL_SECONDS)[resource]
     try:
         entries: Mapping[str, Any] = future.result(2 * _CALL_SECONDS)
     except KafkaException as error:
-        return Check(
-            subject,
-            "warning",
-            f"its settings cannot be read: {explain(error.args[0])}",
-            "grant this user DESCRIBE_CONFIGS on the cluster and the topics, or look at them yourself",
-        )
+        return unknown_settings(subject, explain(error.args[0]), right, principal_of(settings.kafka))
     return {name: str(entry.value) for name, entry in entries.items() if entry.value is not None}
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from shotgun_runtime.kafka import BrokerWatch, admin, consumer_config, explain, new_consumer
+from shotgun_runtime.errors import KafkaRefusedError
+from shotgun_runtime.kafka import BrokerWatch, admin, consumer_config, explain, is_refusal, new_consumer
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.shutdown import Deadline
 
@@ -24,8 +25,8 @@ _METADATA_SECONDS = 2.0
 class LogReader:
     """Reads committed records. One owner, one thread; `close` it.
 
-    Every method raises RecycleError when the brokers do not answer within `patience` seconds, and HaltedError once
-    `halt` is set.
+    Every method raises RecycleError when the brokers do not answer within `patience` seconds, KafkaRefusedError when they
+    do not let this user read, and HaltedError once `halt` is set.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class LogReader:
             return _offset(message) >= end
         if error.retriable() or error.code() in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
             return False
+        _refuse(f"{message.topic()}[{message.partition()}]", error)
         raise RecycleError("read", explain(error))
 
     def _offset(self, topic: str, partition: int, spec: OffsetSpec) -> int:
@@ -118,6 +120,7 @@ class LogReader:
             try:
                 offset = int(futures[place].result().offset)
             except KafkaException as error:
+                _refuse(f"{topic}[{partition}]", error.args[0])
                 reason = explain(error.args[0])
             else:
                 # A broker that does not answer in time is no error to librdkafka, but an offset below zero.
@@ -133,6 +136,11 @@ class LogReader:
         """Asks who leads the topic now: an admin client goes on with an epoch that is over, and is refused for it."""
         with contextlib.suppress(KafkaException):
             self._admin.list_topics(topic, timeout=_METADATA_SECONDS)
+
+
+def _refuse(place: str, error: KafkaError) -> None:
+    if is_refusal(error):
+        raise KafkaRefusedError(f"Kafka refused to read {place}: {explain(error)}")
 
 
 def _offset(message: Message) -> int:

@@ -82,7 +82,10 @@ class Publisher:
         raise HaltedError
 
     def publish(self, records: Sequence[Record], checkpoint: bytes) -> None:
-        """Publishes the records and the checkpoint in one transaction. Raises FencedError or RecycleError."""
+        """Publishes the records and the checkpoint in one transaction.
+
+        Raises FencedError, RecycleError, or KafkaRefusedError when this user may not write that.
+        """
         started = time.monotonic()
         with self._failing():
             self._refused = None
@@ -189,7 +192,7 @@ class Publisher:
         try:
             self._producer.commit_transaction(seconds)
         except Exception as error:
-            cause = self._fatal_cause() or _cause(error)
+            cause = self._known_cause() or _cause(error)
             verdict = judge(cause)
             if verdict is Verdict.RETRY and not deadline.expired:
                 return False
@@ -210,16 +213,19 @@ class Publisher:
         try:
             yield
         except Exception as error:  # noqa: BLE001
-            self._give_up(self._fatal_cause() or _cause(error))
+            self._give_up(self._known_cause() or _cause(error))
 
-    def _fatal_cause(self) -> KafkaError | None:
-        """The fatal error that this producer has met, however it first showed; None when it has met none."""
+    def _known_cause(self) -> KafkaError | None:
+        """What ended this producer or its transaction, however it first showed; None when neither has ended.
+
+        A delivery report, for one, only tells that its record was purged.
+        """
         try:
-            # Refused in every state that it is asked in here, and with the fatal error if there was one.
+            # Refused in every state that it is asked in here, and with the reason if there is one.
             self._producer.begin_transaction()
         except Exception as error:  # noqa: BLE001
             cause = _cause(error)
-            return cause if cause.fatal() else None
+            return cause if cause.fatal() or cause.txn_requires_abort() else None
         return None
 
     def _give_up(self, cause: KafkaError) -> NoReturn:
@@ -234,6 +240,8 @@ class Publisher:
         except Exception as error:  # noqa: BLE001 - the producer is thrown away in any case
             log.debug("abort_transaction: %s", error)
         self._metrics.transactions.labels("aborted").inc()
+        if is_refusal(cause):
+            raise KafkaRefusedError(f"Kafka refused: {explain(cause)}")
         raise RecycleError("abort", explain(cause))
 
     def _serve(self, seconds: float) -> None:

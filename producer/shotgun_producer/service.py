@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from prometheus_client import CollectorRegistry
 
@@ -25,6 +26,7 @@ from .errors import FencedError, HaltedError, RecycleError
 from .log_reader import LogReader
 from .metrics import Metrics
 from .page_size import PageSize
+from .rights_look import require_rights
 from .session import Session
 from .site_reader import SiteReader
 from .surroundings import Surroundings
@@ -32,9 +34,10 @@ from .surroundings import Surroundings
 log = logging.getLogger(__name__)
 
 DECISION_LOOK_SECONDS = 2.0
-REFUSED_SECONDS = 30.0
+LONGEST_REFUSED_SECONDS = 30.0
 CONTROL_SECONDS = 30.0
 LEAVE_SECONDS = 5.0
+_SEE_DOCTOR = "`shotgun-producer doctor` names what this user lacks"
 
 
 class ProducerService:
@@ -63,6 +66,8 @@ class ProducerService:
         )
         self._election = Election(settings, shutdown.requested, self._watch)
         self._backoff = Backoff(initial=0.2, maximum=15.0)
+        self._refusals = Backoff(initial=1.0, maximum=LONGEST_REFUSED_SECONDS)
+        self._refused_at = 0.0
         self._has_led = False
 
     def run(self) -> None:
@@ -87,11 +92,7 @@ class ProducerService:
             if not wait_for_broker(self._around.client, self._shutdown):
                 break
             try:
-                ensure_topics(
-                    self._around.client,
-                    stream_topics(self._settings.stream),
-                    self._settings.stream.replication_factor,
-                )
+                self._prepare_topics()
                 self._make_schema_known()
             except KafkaRefusedError:
                 raise
@@ -102,6 +103,13 @@ class ProducerService:
                 self._backoff.reset()
                 return
         raise HaltedError
+
+    def _prepare_topics(self) -> None:
+        client, stream = self._around.client, self._settings.stream
+        # Before, because a topic that this user may not see looks as if it were missing; after, for those just made.
+        require_rights(client, self._settings)
+        ensure_topics(client, stream_topics(stream), stream.replication_factor)
+        require_rights(client, self._settings)
 
     def _make_schema_known(self) -> None:
         key = schema_key(codec.FINGERPRINT)
@@ -147,7 +155,7 @@ class ProducerService:
         while not term.halt.is_set():
             session = Session(self._around, term.halt)
             try:
-                session.run()
+                self._run(session)
             except HaltedError:
                 break
             except FencedError as error:
@@ -160,19 +168,26 @@ class ProducerService:
                 self._after_failure(term, session, error)
             except KafkaRefusedError as error:
                 self._after_refusal(error, term.halt)
-            finally:
-                self._has_led = self._has_led or session.has_polled
         if not self._shutdown.requested.is_set():
             log.warning("No longer elected: publishing has stopped")
             self._health.set_not_ready("no longer elected")
 
+    def _run(self, session: Session) -> None:
+        try:
+            session.run()
+        finally:
+            self._has_led = self._has_led or session.has_polled
+
     def _after_refusal(self, error: KafkaRefusedError, halt: threading.Event) -> None:
         """At the start the process ends with it; later somebody may grant back what was taken away."""
         if not self._has_led:
-            raise error
-        log.error("%s. Nothing is published until that is mended", error)
+            raise KafkaRefusedError(f"{error}. {_SEE_DOCTOR}") from None
+        log.error("%s. Nothing is published until that is mended. %s", error, _SEE_DOCTOR)
         self._health.set_not_ready(str(error))
-        halt.wait(REFUSED_SECONDS)
+        if time.monotonic() - self._refused_at > 2 * LONGEST_REFUSED_SECONDS:
+            self._refusals.reset()
+        halt.wait(self._refusals.pause())
+        self._refused_at = time.monotonic()
 
     def _after_failure(self, term: Term, session: Session, error: RecycleError) -> None:
         self._metrics.recycles.labels(error.reason).inc()
@@ -217,7 +232,7 @@ class ProducerService:
             while not halt.wait(DECISION_LOOK_SECONDS if judged else 0):
                 try:
                     judged.append(newest_checkpoint(reader, topic))
-                except RecycleError as error:
+                except (RecycleError, KafkaRefusedError) as error:
                     log.debug("reading the checkpoint: %s", error)
                 if len(judged) > 1 and judged.pop() != judged[0]:
                     return

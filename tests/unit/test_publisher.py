@@ -94,11 +94,10 @@ def test_a_fenced_publisher_says_so_and_does_not_abort(
     ("request_kind", "code"),
     [
         (END_TXN, KafkaError.UNKNOWN_PRODUCER_ID),
+        (END_TXN, KafkaError.TRANSACTION_ABORTABLE),
         (PRODUCE, KafkaError.MSG_SIZE_TOO_LARGE),
-        (PRODUCE, KafkaError.TOPIC_AUTHORIZATION_FAILED),
-        (ADD_PARTITIONS, KafkaError.TOPIC_AUTHORIZATION_FAILED),
     ],
-    ids=["end/unknown id", "produce/too large", "produce/denied", "add/denied"],
+    ids=["end/unknown id", "end/abortable", "produce/too large"],
 )
 def test_what_can_be_aborted_is_aborted_and_the_producer_thrown_away(
     cluster: MockCluster, publisher: Publisher, registry: CollectorRegistry, request_kind: int, code: int
@@ -110,6 +109,17 @@ def test_what_can_be_aborted_is_aborted_and_the_producer_thrown_away(
     assert caught.value.reason == "abort"
     assert transactions(registry, "aborted") == 1
     assert transactions(registry, "committed") == 0
+
+
+@pytest.mark.parametrize("request_kind", [PRODUCE, ADD_PARTITIONS], ids=["produce", "add"])
+def test_a_user_without_the_right_to_write_is_told_and_nothing_is_left_open(
+    cluster: MockCluster, publisher: Publisher, registry: CollectorRegistry, request_kind: int
+) -> None:
+    fence(publisher)
+    cluster.fail(request_kind, KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    with pytest.raises(KafkaRefusedError, match="may not use the topic"):
+        publisher.publish(records(1), b"checkpoint")
+    assert transactions(registry, "aborted") == 1
 
 
 @pytest.mark.parametrize(

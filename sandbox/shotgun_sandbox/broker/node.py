@@ -19,7 +19,7 @@ from ..supervised import SupervisedProcess
 from .data import DataFolder, new_cluster_id
 from .jars import Report, class_path
 from .java import find_java
-from .properties import server_properties
+from .properties import NO_PROPERTIES, server_properties
 
 _START_DEADLINE = 120.0  # seconds; three are usual
 _STOP_DEADLINE = (
@@ -51,7 +51,9 @@ class Broker:
 
     `data` is its folder: a broker started on the same folder again finds the same topics. Without one it lives in a
     temporary folder that `close` removes. `port` 0 takes any free port. The port is kept over restarts.
-    `report` is told, a line at a time, what takes long (the first fetch of Kafka's jars).
+    `report` is told, a line at a time, what takes long (the first fetch of Kafka's jars). `properties` are settings of
+    the broker by Kafka's names, beside or instead of the usual ones: an authorizer, shorter times. Ports and folder are
+    not theirs to set.
 
     Use it as a context manager, or call `close` at the end. One owner: not to be shared between threads.
     """
@@ -63,8 +65,10 @@ class Broker:
         port: int = 0,
         environ: Mapping[str, str] = os.environ,
         report: Report = _keep_silent,
+        properties: Mapping[str, str] = NO_PROPERTIES,
     ) -> None:
         self._path = data
+        self._properties = properties
         self._port = port
         self._environ = environ
         self._report = report
@@ -178,9 +182,7 @@ class Broker:
         if folder.is_formatted:
             return
         folder.clear_new_logs()
-        folder.write_properties(
-            server_properties(port=free_port(), controller_port=free_port(), log_folder=folder.new_logs)
-        )
+        folder.write_properties(self._server_properties(free_port(), folder.new_logs))
         self._process = self._launch(
             folder,
             [*command, *_FORMAT, "--cluster-id", new_cluster_id(), "--config", str(folder.properties)],
@@ -191,12 +193,15 @@ class Broker:
         self._process.close()
         folder.accept_new_logs()
 
+    def _server_properties(self, port: int, logs: Path) -> str:
+        return server_properties(
+            port=port, controller_port=free_port(), log_folder=logs, extra=self._properties
+        )
+
     def _start_on_a_port(self, folder: DataFolder, command: list[str], lock: int) -> None:
         for _ in range(_PORT_ATTEMPTS):
             port = self._port or free_port()
-            folder.write_properties(
-                server_properties(port=port, controller_port=free_port(), log_folder=folder.logs)
-            )
+            folder.write_properties(self._server_properties(port, folder.logs))
             self._process = self._launch(folder, [*command, "kafka.Kafka", str(folder.properties)], lock)
             if self._answers(self._process, port):
                 self._port = port

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+
+NO_PROPERTIES: Mapping[str, str] = MappingProxyType({})
 
 # One node has nobody to replicate to, so every internal topic has one copy. Joining a group and committing an offset
 # answer at once instead of waiting for company. The heap is small, so is the log cleaner's buffer (128 MiB by default).
@@ -30,10 +34,16 @@ _SINGLE_NODE = {
 }
 
 
-def server_properties(*, port: int, controller_port: int, log_folder: Path) -> str:
-    """The properties file of a node that answers on 127.0.0.1:`port` and keeps its data in `log_folder`."""
+def server_properties(
+    *, port: int, controller_port: int, log_folder: Path, extra: Mapping[str, str] = NO_PROPERTIES
+) -> str:
+    """The properties file of a node that answers on 127.0.0.1:`port` and keeps its data in `log_folder`.
+
+    `extra` adds settings by the broker's names, or changes those of `_SINGLE_NODE`; ports and folder stay as given.
+    """
     settings = {
         **_SINGLE_NODE,
+        **extra,
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
