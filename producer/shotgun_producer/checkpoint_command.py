@@ -1,4 +1,4 @@
-"""`shotgun-producer checkpoint`: look at the checkpoint, or take it back."""
+"""`shotgun-producer checkpoint`: look at the checkpoint, move it, or take it back."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from datetime import datetime, timezone
 from typing import Any
 
 import click
-from prometheus_client import CollectorRegistry
 
 from shotgun_runtime.cli import config_options
-from shotgun_runtime.errors import DecisionNeededError, StreamError
-from shotgun_runtime.kafka import BrokerWatch, admin, new_producer, producer_config, require_broker
-from shotgun_runtime.settings import Settings, require_kafka
-from shotgun_schemas.checkpoint import Checkpoint, decode_checkpoint
+from shotgun_runtime.errors import ConfigurationError, DecisionNeededError, StreamError
+from shotgun_runtime.kafka import admin, require_broker
+from shotgun_runtime.settings import Settings, require_kafka, require_producer
+from shotgun_schemas.checkpoint import Checkpoint, decode_checkpoint, encode_checkpoint
 from shotgun_schemas.framing import DecodeError
 
+from . import decisions
+from .checkpoint_consequence import Consequence
 from .checkpoint_log import StoredCheckpoint, newest_checkpoint
-from .election import SESSION_MS, Election, transactional_id_of
-from .errors import FencedError, RecycleError
+from .checkpoint_move import Situation, moved
+from .checkpoint_writer import replace_checkpoint
+from .command_site import CommandSiteReader, open_site
+from .command_stream import Stream, open_stream, opened
+from .errors import RecycleError
+from .event_log import EventLog
 from .log_reader import LogReader
-from .metrics import Metrics
-from .publisher import Publisher
+from .progress import Place
 
-ELECTION_SECONDS = 2 * SESSION_MS / 1000 + 3
-"""A killed instance keeps its place for one session; another session for the group to settle."""
+_GOES_ON = "A producer that waits for this decision goes on by itself."
 
 
 @click.group()
 def checkpoint() -> None:
-    """Show or reset what the producer remembers."""
+    """Show, set or reset what the producer remembers."""
 
 
 @checkpoint.command()
@@ -53,30 +56,87 @@ def show(settings: Settings, as_json: bool) -> None:
 
 @checkpoint.command()
 @click.option("--yes", is_flag=True, help="Do it; without this, only what would happen is said.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @config_options
-def reset(settings: Settings, yes: bool) -> None:
+def reset(settings: Settings, yes: bool, as_json: bool) -> None:
     """Forget how far the site was read; the producer begins anew at producer.start."""
     stored = _read(settings)
-    click.echo(_consequence(settings, stored))
+    if as_json:
+        start = settings.producer.start
+        click.echo(json.dumps({"forgets": _head(stored), "start": start, "written": yes}))
+    else:
+        click.echo(_consequence(settings, stored))
     if not yes:
         raise DecisionNeededError("nothing was changed; run: shotgun-producer checkpoint reset --yes")
-    with_stop = threading.Event()
-    election = Election(settings, with_stop)
-    election.join()
+    replace_checkpoint(settings, None, stored)
+    click.echo(f"The checkpoint was reset. {_GOES_ON}", err=as_json)
+
+
+@checkpoint.command("set")
+@click.argument("head", type=click.IntRange(min=0), metavar="ID")
+@click.option("--yes", is_flag=True, help="Do it; without this, only what would happen is said.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@config_options
+def set_(settings: Settings, head: int, yes: bool, as_json: bool) -> None:
+    """Go on behind the event ID, whatever was read before.
+
+    The first event that is read then is the one after ID. Without --yes it says which events that leaves out or
+    publishes twice.
+    """
+    require_producer(settings)
+    with open_stream(settings) as stream, open_site(settings) as (reader, events):
+        stored = stream.stored()
+        found = _plan(settings, head, stored, stream, reader, events)
+    click.echo(json.dumps(found.as_json(written=yes)) if as_json else found.as_text())
+    if not yes:
+        raise DecisionNeededError(f"nothing was changed; run: {decisions.set_command(head)}")
+    replace_checkpoint(settings, encode_checkpoint(found.new), stored)
+    click.echo(f"The checkpoint was set. {_GOES_ON}", err=as_json)
+
+
+def _plan(
+    settings: Settings,
+    head: int,
+    stored: StoredCheckpoint | None,
+    stream: Stream,
+    reader: CommandSiteReader,
+    events: EventLog,
+) -> Consequence:
+    """What setting the checkpoint means here and now. Raises ConfigurationError for an id that does not exist yet."""
+    newest = events.newest_id() or 0
+    if head > newest:
+        raise ConfigurationError(
+            f"event {head} is not there: the newest event of the site is {newest}; use an id up to {newest}"
+        )
+    identity = stream.identity()
+    place = Place(settings.shotgun.url, settings.stream.topic, identity.topic_id, identity.partitions)
+    present = _readable(stored)
+    ends = stream.ends(place.partitions)
+    situation = Situation(place, ends, newest, _knows(reader, present), events.now())
+    held = stream.highest_of_last(ends) if present is None else None
+    return Consequence(present, moved(present, head, situation), situation, held)
+
+
+def _knows(reader: CommandSiteReader, present: Checkpoint | None) -> bool | None:
+    """Whether the site shows the checkpoint's anchor as it was; None when it does not show it, or there is none."""
+    anchor = None if present is None else present.anchor
+    if anchor is None:
+        return None
+    answer = reader.find([["id", "is", anchor.id]], ["id", "created_at"], halt=threading.Event(), limit=1)
+    return answer.rows[0].get("created_at") == anchor.created_at if answer.rows else None
+
+
+def _readable(stored: StoredCheckpoint | None) -> Checkpoint | None:
+    """The checkpoint, None also for one that cannot be read: it is to be replaced."""
     try:
-        term = election.wait_for_term(ELECTION_SECONDS)
-        if term is None:
-            raise StreamError(
-                f"a producer is active on {settings.stream.topic}: its checkpoint is in use. Stop every producer of "
-                "this topic, then run the command again"
-            )
-        try:
-            _write_tombstone(settings, term.halt)
-        finally:
-            term.finished.set()
-    finally:
-        election.close(ELECTION_SECONDS)
-    click.echo("The checkpoint was reset. A producer that waits for this decision goes on by itself.")
+        return opened(stored)
+    except DecisionNeededError:
+        return None
+
+
+def _head(stored: StoredCheckpoint | None) -> int | None:
+    found = _readable(stored)
+    return None if found is None else found.head
 
 
 def _read(settings: Settings) -> StoredCheckpoint | None:
@@ -89,25 +149,6 @@ def _read(settings: Settings) -> StoredCheckpoint | None:
         raise StreamError(f"the checkpoint cannot be read: {error}") from None
     finally:
         reader.close()
-
-
-def _write_tombstone(settings: Settings, halt: threading.Event) -> None:
-    watch = BrokerWatch(settings.kafka.bootstrap_servers)
-    config = producer_config(settings, transactional_id=transactional_id_of(settings), watch=watch)
-    stream = settings.stream
-    publisher = Publisher(
-        new_producer(config),
-        topic=stream.topic,
-        checkpoint_topic=stream.checkpoint_topic,
-        metrics=Metrics(CollectorRegistry()),
-    )
-    try:
-        publisher.fence(halt)
-        publisher.write_checkpoint(None)
-    except (FencedError, RecycleError) as error:
-        raise StreamError(f"the checkpoint was not reset: {error}; run the command again") from None
-    finally:
-        publisher.close(SESSION_MS / 1000)
 
 
 def _consequence(settings: Settings, stored: StoredCheckpoint | None) -> str:

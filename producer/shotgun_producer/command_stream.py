@@ -31,6 +31,7 @@ from .errors import RecycleError
 from .log_reader import PATIENCE_SECONDS, LogReader
 
 _CALL_SECONDS = 15.0
+_LAST_OFFSETS = 2_000
 _NO_GROUP = (KafkaError.GROUP_ID_NOT_FOUND, KafkaError.COORDINATOR_NOT_AVAILABLE)
 
 
@@ -90,6 +91,15 @@ class Stream:
             if any(True for _ in self.reader.read(self.topic, number, first, end)):
                 return True
         return False
+
+    def highest_of_last(self, ends: tuple[int, ...]) -> int | None:
+        """The highest id among the last records of each partition; None when there are no events."""
+        ids = []
+        for number, end in enumerate(ends):
+            start = max(self.reader.first_offset(self.topic, number), end - _LAST_OFFSETS)
+            keys = [message.key() or b"" for message in self.reader.read(self.topic, number, start, end)]
+            ids += [int(key) for key in keys if key.isdigit()]
+        return max(ids, default=None)
 
     def place_of(self, partition: int, moment: float, end: int) -> int:
         """The offset of the first record whose time is `moment` (seconds since 1970) or later; `end` if none is."""

@@ -12,7 +12,19 @@ from shotgun_schemas.checkpoint import Checkpoint
 
 from .progress import Place
 
-COMMAND = "shotgun-producer checkpoint reset --yes"
+RESET_COMMAND = "shotgun-producer checkpoint reset --yes"
+
+
+def set_command(head: int | str) -> str:
+    """The command that makes the stream go on behind the event `head`."""
+    return f"shotgun-producer checkpoint set {head} --yes"
+
+
+def _how(head: int | str) -> str:
+    return (
+        f"run: {set_command(head)} (the stream then goes on behind event {head}; without --yes it says what that "
+        f"means). Or set producer.start and run: {RESET_COMMAND}"
+    )
 
 
 def check_place(checkpoint: Checkpoint, place: Place) -> None:
@@ -60,16 +72,14 @@ def check_no_events(topic: str, events: int) -> None:
     if events:
         raise DecisionNeededError(
             f"the topic {topic} holds events, but there is no checkpoint that says how far the site was read. "
-            "Restore the checkpoint topic; or set producer.start to where to go on (the id behind the last event in "
-            f"the topic leaves out nothing but late ones) and run: {COMMAND}"
+            f"Restore the checkpoint topic; or, where ID is the last event in the topic, {_how('ID')}"
         )
 
 
 def unreadable_checkpoint(reason: str) -> NoReturn:
     """There is a checkpoint that cannot be understood."""
     raise DecisionNeededError(
-        f"the checkpoint cannot be read: {reason}. If that is no older version running by mistake, set producer.start "
-        f"to where to go on and run: {COMMAND}"
+        f"the checkpoint cannot be read: {reason}. If that is no older version running by mistake, {_how('ID')}"
     )
 
 
@@ -98,6 +108,4 @@ def same_site(url: str) -> str:
 
 
 def _decide(found: str, head: int) -> NoReturn:
-    raise DecisionNeededError(
-        f"{found}, set producer.start (for example to {head + 1}, the id to go on with) and run: {COMMAND}"
-    )
+    raise DecisionNeededError(f"{found}, {_how(head)}")

@@ -59,7 +59,11 @@ def test_a_checkpoint_of_this_stream_is_gone_on_from() -> None:
 def test_another_place_needs_a_decision_that_names_the_command_and_the_id(place: Place, said: str) -> None:
     with pytest.raises(DecisionNeededError) as caught:
         decisions.check_place(begun().checkpoint(NOW), place)
-    for part in (said, "101", "shotgun-producer checkpoint reset --yes"):
+    for part in (
+        said,
+        "shotgun-producer checkpoint set 100 --yes",
+        "shotgun-producer checkpoint reset --yes",
+    ):
         assert part in str(caught.value)
 
 
