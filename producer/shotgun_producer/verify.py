@@ -7,7 +7,7 @@ comparison), the ids that the site shows, a second checkpoint (its holes are sti
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +38,22 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The ids from `first` to `last` that the site shows: those that belong into the stream, and those filtered out."""
+
+    first: int
+    last: int
+    wanted: Set[int]
+    left_out: Set[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What was found among the ids from `first` to `last`; each tuple ascending.
 
     `awaited` are visible, not yet published, and looked for by the producer; `not_shown` are published, but the site
-    did not show them when it was asked: archived, hidden from this user, or just come.
+    did not show them when it was asked: archived, hidden from this user, or just come. `left_out` counts visible events
+    that the filter does not want: they are not expected, and no difference when the topic has them nevertheless.
     """
 
     first: int
@@ -53,6 +64,7 @@ class Comparison:
     doubled: tuple[int, ...]
     awaited: tuple[int, ...]
     not_shown: tuple[int, ...]
+    left_out: int = 0
 
     @property
     def is_equal(self) -> bool:
@@ -65,20 +77,21 @@ def expected_ids(shown: Iterable[int], start_head: int, initial_holes: Ranges) -
     return {number for number in shown if number > start_head or lies_in(initial_holes, number)}
 
 
-def compare(first: int, last: int, shown: set[int], seen: Seen, later: Checkpoint) -> Comparison:
-    """`shown`: the ids on the site; `later`: the checkpoint that was read after them and before the topic."""
-    expected = expected_ids(shown, later.start_head, later.initial_holes)
+def compare(shown: Shown, seen: Seen, later: Checkpoint) -> Comparison:
+    """`later`: the checkpoint that was read after `shown` and before the topic."""
+    expected = expected_ids(shown.wanted, later.start_head, later.initial_holes)
     open_holes = [(hole.first, hole.last) for hole in later.holes]
     absent = sorted(expected - seen.ids)
     return Comparison(
-        first=first,
-        last=last,
+        first=shown.first,
+        last=shown.last,
         expected=len(expected),
         published=len(seen.ids),
         missing=tuple(number for number in absent if not lies_in(open_holes, number)),
         doubled=tuple(sorted(seen.doubled)),
         awaited=tuple(number for number in absent if lies_in(open_holes, number)),
-        not_shown=tuple(sorted(seen.ids - shown)),
+        not_shown=tuple(sorted(seen.ids - shown.wanted - shown.left_out)),
+        left_out=len(shown.left_out),
     )
 
 
@@ -99,6 +112,7 @@ def as_json(found: Comparison) -> dict[str, Any]:
         "to": found.last,
         "expected": found.expected,
         "published": found.published,
+        "left_out": found.left_out,
         "equal": found.is_equal,
         **{
             name: {"count": len(ids), "first": ids[:SHOWN_IDS]}
@@ -121,6 +135,10 @@ def as_text(found: Comparison) -> str:
         f"{name + ':':<11}{_listed(ids)}"
         for name, ids in (("missing", found.missing), ("doubled", found.doubled))
     ]
+    if found.left_out:
+        lines.append(
+            f"{'left out:':<11}{found.left_out} by exclude_event_types and projects; they are not expected"
+        )
     if found.awaited:
         lines.append(f"{'awaited:':<11}{_listed(found.awaited)}; the producer still asks for them")
     if found.not_shown:

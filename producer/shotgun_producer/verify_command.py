@@ -20,7 +20,8 @@ from .decisions import check_place
 from .event_log import EventLog
 from .page import read_page
 from .progress import Place
-from .verify import Comparison, Seen, as_json, as_text, compare
+from .publish_filter import FILTER_FIELDS, PublishFilter
+from .verify import Comparison, Seen, Shown, as_json, as_text, compare
 
 DEFAULT_LAST = 24 * 3600.0
 _MARGIN_SECONDS = 60.0
@@ -59,7 +60,9 @@ def verify(
         if first is None:
             is_by_id = last_id is not None
             first = _begin(checkpoint) if is_by_id else _first_since(events, checkpoint, last or DEFAULT_LAST)
-        found = _compare(stream, reader, first, until)
+        producer = settings.producer
+        wanted = PublishFilter(producer.exclude_event_types, producer.projects)
+        found = _compare(stream, reader, wanted, first, until)
         cut = _cut(stream, checkpoint.partitions) if found.missing else ""
     click.echo(json.dumps(as_json(found)) if wants_json else as_text(found))
     if not found.is_equal:
@@ -91,37 +94,42 @@ def _first_since(events: EventLog, checkpoint: Checkpoint, seconds: float) -> in
     return events.first_id_since(moment) or checkpoint.head + 1
 
 
-def _compare(stream: Stream, reader: CommandSiteReader, first: int, last: int) -> Comparison:
+def _compare(
+    stream: Stream, reader: CommandSiteReader, wanted: PublishFilter, first: int, last: int
+) -> Comparison:
     """See `verify.py` for why in this order."""
-    shown, since = _shown(reader, first, last)
+    shown, since = _shown(reader, wanted, first, last)
     later = stream.require_checkpoint()
     ends = stream.ends(later.partitions)
     seen = Seen(first, last)
-    begins = [stream.place_of(number, since, end) for number, end in enumerate(ends)] if shown else list(ends)
+    is_empty = not shown.wanted and not shown.left_out
+    begins = list(ends) if is_empty else [stream.place_of(n, since, end) for n, end in enumerate(ends)]
     for number, (start, end) in enumerate(zip(begins, ends, strict=True)):
         _scan(stream, number, start, end, seen)
-    found = compare(first, last, shown, seen, later)
+    found = compare(shown, seen, later)
     if not found.missing:
         return found
     # Times are no proof: an event whose date was odd may stand further up.
     for number, start in enumerate(begins):
         _scan(stream, number, stream.reader.first_offset(stream.topic, number), start, seen)
-    return compare(first, last, shown, seen, later)
+    return compare(shown, seen, later)
 
 
-def _shown(reader: CommandSiteReader, first: int, last: int) -> tuple[set[int], float]:
+def _shown(reader: CommandSiteReader, wanted: PublishFilter, first: int, last: int) -> tuple[Shown, float]:
     """The visible ids, and a time (seconds since 1970) before which none of them was created."""
-    ids: set[int] = set()
-    oldest = float("inf")
-    while first <= last:
-        answer = reader.find([["id", "between", first, last]], ["id", "created_at"], halt=threading.Event())
+    ids: tuple[set[int], set[int]] = (set(), set())
+    fields = ["id", "created_at", *(() if wanted.is_open else FILTER_FIELDS)]
+    oldest, start = float("inf"), first
+    while start <= last:
+        answer = reader.find([["id", "between", start, last]], fields, halt=threading.Event())
         page = read_page(answer.rows, answer.limit)
-        ids.update(row.id for row in page.sightings)
-        oldest = min([oldest, *(row.created_at or 0.0 for row in page.sightings)])
+        for row in page.sightings:
+            ids[0 if wanted.wants(page.rows[row.id]) else 1].add(row.id)
+            oldest = min(oldest, row.created_at or 0.0)
         if page.reach is None:
             break
-        first = page.reach + 1
-    return ids, max(0.0, oldest - _MARGIN_SECONDS)
+        start = page.reach + 1
+    return Shown(first, last, *ids), max(0.0, oldest - _MARGIN_SECONDS)
 
 
 def _scan(stream: Stream, partition: int, start: int, end: int, seen: Seen) -> None:

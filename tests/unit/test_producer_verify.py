@@ -6,6 +6,7 @@ from shotgun_producer.verify import (
     SHOWN_IDS,
     Comparison,
     Seen,
+    Shown,
     as_json,
     as_text,
     compare,
@@ -39,7 +40,7 @@ def seen(*ids: int, first: int = 1, last: int = 100) -> Seen:
 
 
 def compared(shown: set[int], found: Seen, *holes: tuple[int, int]) -> Comparison:
-    return compare(1, 100, shown, found, checkpoint(*holes))
+    return compare(Shown(1, 100, shown), found, checkpoint(*holes))
 
 
 def test_what_is_on_both_sides_once_is_equal() -> None:
@@ -71,6 +72,18 @@ def test_ids_visible_before_the_stream_began_are_not_expected() -> None:
 def test_an_event_that_the_site_no_longer_shows_is_no_difference() -> None:
     found = compared({12}, seen(11, 12))
     assert (found.not_shown, found.is_equal) == ((11,), True)
+
+
+def test_what_the_filter_leaves_out_is_not_expected_and_no_difference_when_it_is_there() -> None:
+    found = compare(Shown(1, 100, {11, 12}, {13, 14}), seen(11, 12, 14), checkpoint())
+    assert (found.expected, found.left_out, found.is_equal) == (2, 2, True)
+    assert found.not_shown == ()
+    assert as_json(found)["left_out"] == 2
+    assert "2 by exclude_event_types and projects" in as_text(found)
+
+
+def test_without_a_filter_nothing_is_said_of_one() -> None:
+    assert "left out" not in as_text(compared({11}, seen(11)))
 
 
 def test_records_outside_the_range_and_odd_keys_count_for_nothing() -> None:
