@@ -101,6 +101,7 @@ class MainLoop:
         self._around.health.beat()
         self._writer.write_checkpoint_if_due(self._events.now())
         self._publisher.serve()
+        self._around.stable_offset.look()
         if self._publisher.is_suspect:
             raise RecycleError("slow_commit", "the last commit was slow or had to be repeated")
         self._show()
@@ -136,3 +137,4 @@ class MainLoop:
         metrics.holes.labels("hot").set(holes.hot)
         metrics.holes.labels("cold").set(holes.cold)
         metrics.lag.set(self._poller.lag)
+        metrics.lag_ids.set(self._poller.newest - self._poller.head)

@@ -10,10 +10,12 @@ from shotgun_runtime.metric_list import Definition, MetricSet
 
 _QUICK = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 _FILL = (1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 86_400.0, 3 * 86_400.0, 14 * 86_400.0)
+_FILL_IDS = (10.0, 100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0)
 _ROWS = (1.0, 5.0, 20.0, 100.0, 500.0)
 
 POLL_OUTCOMES = ("rows", "empty", "failed", "refused")
 TRANSACTION_OUTCOMES = ("committed", "aborted", "unknown", "fenced")
+BACKFILL_STATES = ("done", "left")
 RECYCLE_REASONS = ("abort", "unknown_commit", "slow_commit", "fatal", "fenced", "read")
 
 
@@ -44,7 +46,10 @@ DEFINITIONS: tuple[Definition, ...] = (
         "When the site last answered, in seconds since 1970 by this machine's clock.",
     ),
     Definition(
-        "shotgun_producer_events_published_total", "counter", "Events whose transaction was committed."
+        "shotgun_producer_events_published_total",
+        "counter",
+        "Events whose transaction was committed, by event type; the first 100 types by name, then other.",
+        ("event_type",),
     ),
     Definition(
         "shotgun_producer_events_late_total",
@@ -62,11 +67,28 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Age of a hole when an event filled it.",
         buckets=_FILL,
     ),
+    Definition(
+        "shotgun_producer_fill_delay_ids",
+        "histogram",
+        "How many ids the event that filled a hole was behind the head.",
+        buckets=_FILL_IDS,
+    ),
     Definition("shotgun_producer_head_id", "gauge", "The highest event id seen."),
     Definition(
         "shotgun_producer_lag_seconds",
         "gauge",
         "Age of the last published event while the site has more than one page of new ones, else 0.",
+    ),
+    Definition(
+        "shotgun_producer_lag_ids",
+        "gauge",
+        "How many ids the head is behind the newest event that the site is known to have.",
+    ),
+    Definition(
+        "shotgun_producer_last_stable_offset_lag_seconds",
+        "gauge",
+        "For how long an open transaction has kept readers of committed events from the end of the topic; standbys "
+        "tell it too.",
     ),
     Definition(
         "shotgun_producer_holes",
@@ -85,6 +107,12 @@ DEFINITIONS: tuple[Definition, ...] = (
         "counter",
         "Kafka transactions: committed, aborted, unknown (a commit without an answer), fenced.",
         ("outcome",),
+    ),
+    Definition(
+        "shotgun_producer_transaction_aborts_total",
+        "counter",
+        "Kafka transactions that were aborted, by librdkafka's name of the error.",
+        ("reason",),
     ),
     Definition(
         "shotgun_producer_transaction_duration_seconds",
@@ -118,6 +146,12 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Events found in the topic beyond the checkpoint; more than none means a torn transaction.",
     ),
     Definition("shotgun_producer_checkpoint_bytes", "gauge", "Size of the last checkpoint."),
+    Definition(
+        "shotgun_producer_backfill_ids",
+        "gauge",
+        "Ids of the running backfill: done, left; both 0 while none runs.",
+        ("state",),
+    ),
     Definition("shotgun_producer_oversize_events_total", "counter", "Events published without their meta."),
     Definition(
         "shotgun_producer_misfit_events_total",
@@ -149,10 +183,14 @@ class Metrics:
         self.events_excluded = metrics.take(Counter, "events_excluded_total")
         self.fill_delay = metrics.take(Histogram, "fill_delay_seconds")
         self.head_id = metrics.take(Gauge, "head_id")
+        self.fill_delay_ids = metrics.take(Histogram, "fill_delay_ids")
         self.lag = metrics.take(Gauge, "lag_seconds")
+        self.lag_ids = metrics.take(Gauge, "lag_ids")
+        self.last_stable_offset_lag = metrics.take(Gauge, "last_stable_offset_lag_seconds")
         self.holes = metrics.take(Gauge, "holes")
         self.holes_expired = metrics.take(Counter, "holes_expired_total")
         self.transactions = metrics.take(Counter, "transactions_total")
+        self.aborts = metrics.take(Counter, "transaction_aborts_total")
         self.transaction_duration = metrics.take(Histogram, "transaction_duration_seconds")
         self.transaction_events = metrics.take(Histogram, "transaction_events")
         self.recycles = metrics.take(Counter, "recycles_total")
@@ -160,6 +198,7 @@ class Metrics:
         self.fenced = metrics.take(Counter, "fenced_total")
         self.reconciled_events = metrics.take(Counter, "reconciled_events_total")
         self.checkpoint_bytes = metrics.take(Gauge, "checkpoint_bytes")
+        self.backfill_ids = metrics.take(Gauge, "backfill_ids")
         self.oversize_events = metrics.take(Counter, "oversize_events_total")
         self.misfit_events = metrics.take(Counter, "misfit_events_total")
         self.unusable_rows = metrics.take(Counter, "unusable_rows_total")
@@ -175,5 +214,7 @@ class Metrics:
             self.recycles.labels(reason)
         for kind in ("watched", "old"):
             self.holes_expired.labels(kind)
+        for state in BACKFILL_STATES:
+            self.backfill_ids.labels(state)
         for tier in ("hot", "cold"):
             self.holes.labels(tier)

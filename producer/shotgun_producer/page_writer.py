@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shotgun_schemas.checkpoint import encode_checkpoint
-from shotgun_schemas.headers import LATE_FROM_SECONDS
 
 from .errors import FencedError, RecycleError
-from .holes import Found
 from .metrics import Metrics
 from .page_size import PageSize
 from .poll import Polled
 from .progress import Progress
 from .publish_filter import PublishFilter
+from .published_counts import PublishedCounts
 from .publisher import Publisher
 from .records import Record, RecordMaker
 
@@ -45,6 +44,7 @@ class PageWriter:
         self._page_size = page_size
         self._interval = checkpoint_interval
         self._metrics = metrics
+        self._counts = PublishedCounts(metrics)
         self._written = progress.checkpoint(base.written_at)
         self._written_at = time.monotonic()
 
@@ -60,7 +60,7 @@ class PageWriter:
                 for event in wanted
             ]
             self._commit(records, polled.now)
-            self._count(wanted, records)
+            self._counts.count(wanted, records, self._progress.holes.head)
 
     def write_checkpoint_if_due(self, now: float, interval: float | None = None) -> None:
         """Writes the checkpoint alone, when the last one is older than `interval` and something has changed since.
@@ -90,14 +90,3 @@ class PageWriter:
         self._progress.moved_to(self._publisher.end_offsets)
         self._written, self._written_at = checkpoint, time.monotonic()
         self._metrics.checkpoint_bytes.set(len(value))
-
-    def _count(self, found: Sequence[Found], records: Sequence[Record]) -> None:
-        metrics = self._metrics
-        metrics.events_published.inc(len(records))
-        metrics.misfit_events.inc(sum(record.is_misfit for record in records))
-        metrics.oversize_events.inc(sum(record.left_out is not None for record in records))
-        for event in found:
-            if event.late is not None:
-                metrics.fill_delay.observe(event.late)
-                if event.late > LATE_FROM_SECONDS:
-                    metrics.events_late.inc()

@@ -240,6 +240,7 @@ class Publisher:
         except Exception as error:  # noqa: BLE001 - the producer is thrown away in any case
             log.debug("abort_transaction: %s", error)
         self._metrics.transactions.labels("aborted").inc()
+        self._metrics.aborts.labels(cause.name()).inc()
         if is_refusal(cause):
             raise KafkaRefusedError(f"Kafka refused: {explain(cause)}")
         raise RecycleError("abort", explain(cause))

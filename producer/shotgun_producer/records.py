@@ -21,7 +21,7 @@ class Record:
     """What is given to Kafka. `timestamp` is in milliseconds, 0 for the broker's own time.
 
     `is_misfit`: the row did not fit the schema and went as a whole. `left_out`: bytes of the value that was too
-    large, None when it was not.
+    large, None when it was not. `event_type`: that of the row, whatever the site sent there.
     """
 
     key: bytes
@@ -31,6 +31,7 @@ class Record:
     timestamp: int
     is_misfit: bool = False
     left_out: int | None = None
+    event_type: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class RecordMaker:
             timestamp=kafka_timestamp(parse_created_at(event.created_at), now),
             is_misfit=is_misfit,
             left_out=left_out,
+            event_type=event.event_type,
         )
 
 

@@ -29,6 +29,7 @@ from .page_size import PageSize
 from .rights_look import require_rights
 from .session import Session
 from .site_reader import SiteReader
+from .stable_offset import StableOffsetWatch
 from .surroundings import Surroundings
 
 log = logging.getLogger(__name__)
@@ -55,14 +56,19 @@ class ProducerService:
         self._health = health
         self._metrics = Metrics(registry)
         self._watch = BrokerWatch(settings.kafka.bootstrap_servers)
+        client = admin(settings)
+        self._stable_offset = StableOffsetWatch(
+            client, settings.stream.topic, self._metrics.last_stable_offset_lag
+        )
         self._around = Surroundings(
             settings=settings,
             site=SiteReader(settings.shotgun, self._metrics, health),
-            client=admin(settings),
+            client=client,
             watch=self._watch,
             metrics=self._metrics,
             health=health,
             page_size=PageSize(),
+            stable_offset=self._stable_offset,
         )
         self._election = Election(settings, shutdown.requested, self._watch)
         self._backoff = Backoff(initial=0.2, maximum=15.0)
@@ -131,6 +137,7 @@ class ProducerService:
 
     def _stand_by(self) -> None:
         """Waits for the election, and serves the term."""
+        self._stable_offset.look()
         if self._watch.broken:
             self._health.set_not_ready("standing by, but Kafka cannot be reached")
         elif not self._health.ready[0]:
@@ -230,6 +237,7 @@ class ProducerService:
         judged: list[StoredCheckpoint | None] = []
         try:
             while not halt.wait(DECISION_LOOK_SECONDS if judged else 0):
+                self._stable_offset.look()
                 try:
                     judged.append(newest_checkpoint(reader, topic))
                 except (RecycleError, KafkaRefusedError) as error:

@@ -13,6 +13,7 @@ from shotgun_runtime.settings import Settings
 from .metrics import Metrics
 from .page_size import PageSize
 from .site_reader import SiteReader
+from .stable_offset import StableOffsetWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Surroundings:
     metrics: Metrics
     health: Health
     page_size: PageSize
+    stable_offset: StableOffsetWatch
 
     def open_reader(self) -> SiteReader:
         """Another reader of the site, for another thread. Its health is its own: the poll speaks for the site."""
