@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -84,6 +84,14 @@ class Stream:
         """The offset behind the last record of each partition."""
         return tuple(self.reader.end_offset(self.topic, number) for number in range(partitions))
 
+    def open_records(self, partitions: int) -> int:
+        """How many records readers of committed records do not see yet, because a transaction is open."""
+        places = [TopicPartition(self.topic, number) for number in range(partitions)]
+        # Asked for first: what is committed meanwhile is then not taken for open, but for seen.
+        ends = self._offsets(places, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)  # type: ignore[no-untyped-call]
+        stable = self._offsets(places, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)  # type: ignore[no-untyped-call]
+        return sum(max(0, end - start) for end, start in zip(ends, stable, strict=True))
+
     def has_events(self, ends: tuple[int, ...]) -> bool:
         """Whether any partition holds a committed record before these ends."""
         for number, end in enumerate(ends):
@@ -105,17 +113,23 @@ class Stream:
         """The offset of the first record whose time is `moment` (seconds since 1970) or later; `end` if none is."""
         place = TopicPartition(self.topic, partition)
         spec = OffsetSpec.for_timestamp(int(moment * 1000))
+        (offset,) = self._offsets([place], spec, IsolationLevel.READ_UNCOMMITTED)
+        return offset if 0 <= offset < end else end
+
+    def _offsets(
+        self, places: Sequence[TopicPartition], spec: OffsetSpec, level: IsolationLevel
+    ) -> list[int]:
         futures = self.client.list_offsets(
-            {place: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_CALL_SECONDS
+            dict.fromkeys(places, spec), isolation_level=level, request_timeout=_CALL_SECONDS
         )
         try:
-            offset = int(futures[place].result(2 * _CALL_SECONDS).offset)
+            offsets = [int(futures[place].result(2 * _CALL_SECONDS).offset) for place in places]
         except KafkaException as error:
-            raise _failure(f"{self.topic}[{partition}]", error.args[0]) from None
-        if offset < OFFSET_END:
+            raise _failure(f"offsets of {self.topic}", error.args[0]) from None
+        if min(offsets) < OFFSET_END:
             # A broker that does not answer in time is no error to librdkafka.
-            raise StreamError(f"{self.topic}[{partition}]: no answer in time")
-        return offset if 0 <= offset < end else end
+            raise StreamError(f"offsets of {self.topic}: no answer in time")
+        return offsets
 
     def members(self) -> tuple[Member, ...]:
         """The running producers, the active one first; empty when none runs."""

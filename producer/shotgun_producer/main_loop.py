@@ -138,3 +138,6 @@ class MainLoop:
         metrics.holes.labels("cold").set(holes.cold)
         metrics.lag.set(self._poller.lag)
         metrics.lag_ids.set(self._poller.newest - self._poller.head)
+        running = self._progress.backfills.running
+        metrics.backfill_ids.labels("done").set(0 if running is None else running.next_id - running.first)
+        metrics.backfill_ids.labels("left").set(self._progress.backfills.left)

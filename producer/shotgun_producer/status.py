@@ -31,10 +31,20 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """What this configuration makes of the stream on purpose; a running producer may have another one."""
+
+    hold: float = 0.0
+    exclude_event_types: tuple[str, ...] = ()
+    projects: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Where the stream stands. `published` is the newest event that is in the topic and still on the site.
 
-    `backfills` are the jobs that run or wait.
+    `backfills` are the jobs that run or wait. `open_records`: records at the end of the topic that readers of committed
+    records do not see yet, because a transaction is open.
     """
 
     site: str
@@ -46,6 +56,8 @@ class Status:
     now: float
     decision: str | None
     backfills: tuple[BackfillView, ...] = ()
+    open_records: int = 0
+    chosen: Chosen = Chosen()
 
     @property
     def head(self) -> int | None:
@@ -73,6 +85,13 @@ class Status:
     def checkpoint_age(self) -> float | None:
         """Seconds since the checkpoint was written, by the site's clock."""
         return None if self.checkpoint is None else max(0.0, self.now - self.checkpoint.written_at)
+
+    @property
+    def oldest_hole_age(self) -> float | None:
+        """Seconds since the oldest hole was first seen, by the site's clock; None when no ids are missing."""
+        if self.checkpoint is None or not self.checkpoint.holes:
+            return None
+        return max(0.0, self.now - min(hole.first_seen for hole in self.checkpoint.holes))
 
 
 def tiers(holes: Iterable[Hole]) -> dict[str, Tier]:
@@ -103,8 +122,13 @@ def as_json(status: Status) -> dict[str, Any]:
         "lag_ids": status.lag_ids,
         "lag_seconds": status.lag_seconds,
         "holes": {name: asdict(tier) for name, tier in tiers(holes).items()},
+        "oldest_hole_age_seconds": status.oldest_hole_age,
+        "open_records": status.open_records,
         "checkpoint_age_seconds": status.checkpoint_age,
         "backfills": [asdict(view) for view in status.backfills],
+        "hold_seconds": status.chosen.hold,
+        "exclude_event_types": status.chosen.exclude_event_types,
+        "projects": status.chosen.projects,
         "decision": status.decision,
     }
 
@@ -112,6 +136,7 @@ def as_json(status: Status) -> dict[str, Any]:
 def as_text(status: Status) -> str:
     """The status for people."""
     lines = [("site", status.site), ("topic", status.topic), *_who(status), *_where(status)]
+    lines += _chosen(status.chosen)
     lines.append(("decision", status.decision or "none is needed"))
     return "\n".join(f"{name + ':':<14}{value}" for name, value in lines)
 
@@ -137,14 +162,40 @@ def _where(status: Status) -> list[tuple[str, str]]:
         ("head", str(status.head)),
         ("newest", newest),
         ("lag", f"{status.lag_ids} ids, {_duration(status.lag_seconds)}"),
-        ("holes", _holes(status.checkpoint.holes)),
+        ("holes", _holes(status)),
+        ("readers", _readers(status.open_records)),
         ("checkpoint", f"{_duration(status.checkpoint_age)} old"),
         *([("backfills", summary(status.backfills))] if status.backfills else []),
     ]
 
 
-def _holes(holes: Iterable[Hole]) -> str:
-    return "; ".join(f"{tier.ranges} {name} ({tier.ids} ids)" for name, tier in tiers(holes).items())
+def _holes(status: Status) -> str:
+    holes = () if status.checkpoint is None else status.checkpoint.holes
+    text = "; ".join(f"{tier.ranges} {name} ({tier.ids} ids)" for name, tier in tiers(holes).items())
+    return (
+        text
+        if status.oldest_hole_age is None
+        else f"{text}; the oldest is {_duration(status.oldest_hole_age)} old"
+    )
+
+
+def _readers(open_records: int) -> str:
+    if not open_records:
+        return "can read to the end of the topic"
+    return f"do not see the last {open_records} records yet: a transaction is open"
+
+
+def _chosen(chosen: Chosen) -> list[tuple[str, str]]:
+    lines = []
+    if chosen.hold:
+        lines.append(
+            ("hold", f"events wait up to {format_duration(chosen.hold)} for missing ids before them")
+        )
+    if chosen.exclude_event_types:
+        lines.append(("excluded", ", ".join(chosen.exclude_event_types)))
+    if chosen.projects:
+        lines.append(("projects", ", ".join(map(str, chosen.projects))))
+    return lines
 
 
 def _duration(seconds: float | None) -> str:

@@ -23,7 +23,7 @@ from .event_log import EventLog
 from .opening import check_head
 from .page import read_page
 from .progress import Place, Progress
-from .status import Newest, Status, as_json, as_text
+from .status import Chosen, Newest, Status, as_json, as_text
 
 
 @click.command()
@@ -44,7 +44,7 @@ def status(settings: Settings, wants_json: bool) -> None:
 
 def look(settings: Settings, stream: Stream, reader: CommandSiteReader, events: EventLog) -> Status:
     """The status as it is. The checkpoint is read before the site, so that a running stream is never ahead of it."""
-    identity = stream.identity()
+    identity, producer = stream.identity(), settings.producer
     place = Place(settings.shotgun.url, settings.stream.topic, identity.topic_id, identity.partitions)
     jobs = read_jobs(settings)
     stored = stream.stored()
@@ -66,6 +66,8 @@ def look(settings: Settings, stream: Stream, reader: CommandSiteReader, events: 
         now=events.now(),
         decision=decision,
         backfills=_unfinished(checkpoint, jobs),
+        open_records=stream.open_records(place.partitions),
+        chosen=Chosen(producer.hold, tuple(producer.exclude_event_types), tuple(producer.projects)),
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shotgun_producer.command_stream import Member
 from shotgun_producer.holes_command import as_table, described
-from shotgun_producer.status import Newest, Status, as_json, as_text
+from shotgun_producer.status import Chosen, Newest, Status, as_json, as_text
 from shotgun_schemas.checkpoint import Checkpoint, Hole
 
 NOW = 1_800_000_000.0
@@ -68,6 +70,28 @@ def test_holes_are_counted_by_tier() -> None:
     found = as_json(status(known=checkpoint()))
     assert found["holes"] == {"hot": {"ranges": 1, "ids": 5}, "cold": {"ranges": 1, "ids": 1}}
     assert found["checkpoint_age_seconds"] == 5
+
+
+def test_the_oldest_hole_says_how_long_something_is_missing() -> None:
+    found = status(known=checkpoint())
+    assert as_json(found)["oldest_hole_age_seconds"] == 7200
+    assert "the oldest is 2h old" in as_text(found)
+    assert as_json(status())["oldest_hole_age_seconds"] is None
+
+
+def test_readers_that_are_held_up_are_told_by_how_much() -> None:
+    assert "can read to the end" in as_text(status(known=checkpoint()))
+    found = replace(status(known=checkpoint()), open_records=12)
+    assert "do not see the last 12 records yet" in as_text(found)
+    assert as_json(found)["open_records"] == 12
+
+
+def test_what_is_left_out_on_purpose_is_told() -> None:
+    found = replace(status(known=checkpoint()), chosen=Chosen(2.0, ("*_View",), (70, 71)))
+    assert "*_View" in as_text(found)
+    assert "70, 71" in as_text(found)
+    assert (as_json(found)["hold_seconds"], as_json(found)["projects"]) == (2.0, (70, 71))
+    assert "excluded" not in as_text(status(known=checkpoint()))
 
 
 def test_a_stream_that_never_began_has_nothing_to_compare() -> None:
