@@ -43,6 +43,7 @@ def _library() -> ctypes.CDLL:
         ctypes.c_size_t,
         ctypes.POINTER(ctypes.c_int),
     ]
+    library.rd_kafka_mock_broker_set_down.argtypes = [ctypes.c_void_p, ctypes.c_int32]
     return library
 
 
@@ -68,6 +69,10 @@ class MockCluster:
         """The next answers to this kind of request carry these error codes, one each; then all is well again."""
         codes = (ctypes.c_int * len(errors))(*errors)
         self._library.rd_kafka_mock_push_request_errors_array(self._cluster, request, len(errors), codes)
+
+    def go_down(self) -> None:
+        """No broker answers any more, and none takes a connection."""
+        self._library.rd_kafka_mock_broker_set_down(self._cluster, 1)
 
     def close(self) -> None:
         self._library.rd_kafka_mock_cluster_destroy(self._cluster)
