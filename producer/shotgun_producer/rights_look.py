@@ -18,6 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclOperation,
     AclPermissionType,
     AdminClient,
+    ConfigResource,
     NewTopic,
     ResourcePatternType,
     ResourceType,
@@ -34,6 +35,7 @@ from .rights import Acl, Right, grant_command, group_rights, principal_of, topic
 
 _CALL_SECONDS = 15.0
 _COORDINATOR_SECONDS = 5.0
+_AUTHORIZER = "authorizer.class.name"
 _PASSING = frozenset(
     {
         KafkaError.NOT_COORDINATOR,
@@ -119,11 +121,36 @@ def look_at_acls(client: AdminClient, transactional_id: str) -> AclLook:
     )
     try:
         bindings = client.describe_acls(wanted, request_timeout=_CALL_SECONDS).result(2 * _CALL_SECONDS)
-    except (KafkaException, FutureTimeoutError) as error:
-        cause = error.args[0] if error.args else None
-        disabled = isinstance(cause, KafkaError) and cause.code() == KafkaError.SECURITY_DISABLED
-        return AclLook("unchecked" if disabled else "hidden")
-    return AclLook("seen", tuple(_acl(binding) for binding in bindings))
+    except (KafkaException, FutureTimeoutError):
+        return AclLook("hidden")
+    if bindings:
+        return AclLook("seen", tuple(_acl(binding) for binding in bindings))
+    # The client tells a refusal, and brokers without an authorizer, as "no rules" as well.
+    if _has_no_authorizer(client):
+        return AclLook("unchecked")
+    return AclLook("seen" if "Describe" in _on_the_cluster(client) else "hidden")
+
+
+def _has_no_authorizer(client: AdminClient) -> bool:
+    """Whether a broker says that it checks nothing; False as well when it does not say."""
+    try:
+        number = min(client.list_topics(timeout=_CALL_SECONDS).brokers)
+        resource = ConfigResource(ResourceType.BROKER, str(number))
+        entries = client.describe_configs([resource], request_timeout=_CALL_SECONDS)[resource].result(
+            2 * _CALL_SECONDS
+        )
+    except (KafkaException, FutureTimeoutError, ValueError):
+        return False
+    entry = entries.get(_AUTHORIZER)
+    return entry is not None and not entry.value
+
+
+def _on_the_cluster(client: AdminClient) -> frozenset[str]:
+    try:
+        future = client.describe_cluster(include_authorized_operations=True, request_timeout=_CALL_SECONDS)
+        return _names(future.result(2 * _CALL_SECONDS).authorized_operations)
+    except (KafkaException, FutureTimeoutError):
+        return frozenset()
 
 
 def is_open_to_all(client: AdminClient) -> bool:

@@ -149,6 +149,19 @@ def test_verify_finds_site_and_topic_equal_while_the_producer_runs(bench: Bench,
     assert recent["equal"]
 
 
+def test_verify_does_not_expect_what_is_filtered(bench: Bench, site: SandboxSite) -> None:
+    bench.values["producer"]["exclude_event_types"] = ["*_View"]
+    seen = site.admin.write_events(3, changes={"event_type": "Shotgun_Version_View"})
+    kept = site.admin.write_events(1, changes={"event_type": "Shotgun_Version_Change"})
+    bench.start().wait_active()
+    wait_until(lambda: set(kept) <= set(bench.published()))
+    assert not set(seen) & set(bench.published())
+
+    found = answer(bench, "verify", "--from", str(seen[0]))
+
+    assert (found["expected"], found["left_out"], found["equal"]) == (1, 3, True)
+
+
 def test_verify_names_what_the_topic_has_twice(bench: Bench, kafka: Kafka) -> None:
     publish_and_stop(bench)
     put(kafka, bench.topic, b"7")

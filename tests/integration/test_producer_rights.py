@@ -140,6 +140,37 @@ def all_problems(found: dict[str, dict[str, str]]) -> dict[str, dict[str, str]] 
     return found if {check["state"] for check in found.values()} == {"problem"} else None
 
 
+def test_a_user_that_may_not_see_rules_is_told_what_cannot_be_told(bench: Bench, strict: Kafka) -> None:
+    cluster = (ResourceType.BROKER, "kafka-cluster")
+    rule(strict, *cluster, AclOperation.ALL, "User:*")
+    rule(strict, *cluster, AclOperation.DESCRIBE, US, deny=True)
+    subject = f"rights on transactional id shotgun-producer.{bench.topic}"
+
+    def warned() -> dict[str, str] | None:
+        check = checks_of(bench, code=0)[subject]
+        return check if "Describe on the cluster" in check["found"] else None
+
+    found = wait_until(warned, message="the rules have arrived")
+    assert found["state"] == "warning"
+    assert f"--transactional-id shotgun-producer.{bench.topic}" in found["advice"]
+
+
+def test_a_topic_that_is_missing_and_may_not_be_made_is_a_problem(bench: Bench, strict: Kafka) -> None:
+    cluster = (ResourceType.BROKER, "kafka-cluster")
+    rule(strict, *cluster, AclOperation.ALL, "User:*")
+    rule(strict, *cluster, AclOperation.CREATE, US, deny=True)
+    rule(strict, ResourceType.TOPIC, bench.topic, AclOperation.READ, US)
+    rule(strict, ResourceType.TOPIC, bench.topic, AclOperation.WRITE, US)
+
+    def refused() -> str | None:
+        process = bench.command("doctor")
+        return process.stdout if process.wait() == 1 else None
+
+    text = wait_until(refused, message="the rules have arrived")
+    assert f"problem  topic {bench.topic}: does not exist, and this user could not make it" in text
+    assert f"--create --topic {bench.topic}" in text
+
+
 def test_a_transactional_id_that_is_denied_ends_the_start(bench: Bench, strict: Kafka) -> None:
     take_away(strict, ResourceType.TRANSACTIONAL_ID, f"shotgun-producer.{bench.topic}")
     process = bench.command("run")

@@ -39,13 +39,14 @@ def server_properties(
 ) -> str:
     """The properties file of a node that answers on 127.0.0.1:`port` and keeps its data in `log_folder`.
 
-    `extra` adds settings by the broker's names, or changes those of `_SINGLE_NODE`; ports and folder stay as given.
+    `extra` adds settings by the broker's names, or changes usual ones; ports and folder stay as given. A proxy in front
+    of the broker needs `advertised.listeners`.
     """
     settings = {
         **_SINGLE_NODE,
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
         **extra,
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "log.dirs": str(log_folder),
     }
