@@ -53,8 +53,13 @@ class KafkaProxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                broker = socket.create_connection(("127.0.0.1", self.broker_port))
-                self._sockets += [client, broker]
+                self._sockets.append(client)
+                try:
+                    broker = socket.create_connection(("127.0.0.1", self.broker_port))
+                except OSError:
+                    client.close()  # the broker is not there yet, or no longer: the client tries again
+                    continue
+                self._sockets.append(broker)
                 doomed = threading.Event()
                 for pump in (self._pass_requests, self._pass_answers):
                     threading.Thread(target=pump, args=(client, broker, doomed), daemon=True).start()

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from support import PATIENCE, Kafka, Process, wait_until
 
 from shotgun_producer.errors import FencedError, RecycleError
+from shotgun_producer.holes import FIRST_INTERVAL, HOT_SECONDS, NEAR_IDS
 from shotgun_producer.metrics import Metrics
 from shotgun_producer.publisher import Publisher
 from shotgun_producer.records import Record
@@ -220,6 +221,28 @@ def test_active_and_standby_tell_for_how_long_an_open_transaction_holds_readers_
         stranger.abort_transaction(30)
         wait_until(lambda: all(one.metric(name) == 0 for one in both), message="it is over")
         bench.wait_for_all()
+
+
+def test_an_event_that_appears_long_after_is_still_published_once_and_says_how_late_it_is(
+    spawn: Callable[..., Process], tmp_path: Path, kafka: Kafka
+) -> None:
+    with SandboxSite(SiteOptions(events=10, writers=1, id_block=1)) as site:
+        # Given a missing event that is both old and deep, so that it is no longer asked for with every poll
+        late = site.admin.open_transaction(1)
+        site.admin.write_events(NEAR_IDS + 50)
+        bench = Bench(spawn, tmp_path, kafka, site)
+        producer = bench.start()
+        bench.wait_for_all()
+        site.admin.advance(HOT_SECONDS + 60)
+        wait_until(lambda: producer.metric("holes", tier="cold") == 1, message="it is cold")
+
+        # When it appears at last, then it is found when its turn comes
+        site.admin.commit(late)
+        site.admin.advance(2 * FIRST_INTERVAL)
+        bench.wait_for_all()
+        message = next(one for one in bench.messages() if one.key() == str(late.ids[0]).encode())
+        assert int(dict(message.headers() or [])["late"]) > HOT_SECONDS
+        assert producer.metric("fill_delay_ids_sum") >= NEAR_IDS
 
 
 @pytest.fixture
