@@ -25,8 +25,8 @@ _METADATA_SECONDS = 2.0
 class LogReader:
     """Reads committed records. One owner, one thread; `close` it.
 
-    Every method raises RecycleError when the brokers do not answer within `patience` seconds, KafkaRefusedError when they
-    do not let this user read, and HaltedError once `halt` is set.
+    Every method raises RecycleError when the brokers do not answer within `patience` seconds, KafkaRefusedError when
+    they do not let this user read, and HaltedError once `halt` is set.
     """
 
     def __init__(

@@ -98,6 +98,9 @@ class StableOffsetWatch:
         except KafkaException as error:
             log.debug("offsets of %s: %s", self._topic, error)
             return
+        if min(found.values(), default=0) < 0:
+            # A broker that does not answer in time is no error to librdkafka, but an offset below zero.
+            return
         partitions = {number for number, _ in found}
         pairs = {number: (found[number, _STABLE], found[number, _END]) for number in partitions}
         self._gauge.set(self._state.observe(pairs, self._clock()))
