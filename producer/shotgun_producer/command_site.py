@@ -10,13 +10,13 @@ from prometheus_client import CollectorRegistry
 
 from shotgun_runtime.backoff import Backoff
 from shotgun_runtime.errors import SiteRefusedError, StreamError
-from shotgun_runtime.health import Health
 from shotgun_runtime.settings import Settings, ShotgunSettings
 from shotgun_runtime.shotgun import RawShotgun, SiteFailure
 
 from .event_log import EventLog
 from .metrics import Metrics
 from .site_reader import SiteReader
+from .site_voice import QuietVoice
 
 TRIES = 3
 LONGEST_PAUSE = 30.0
@@ -26,19 +26,15 @@ class CommandSiteReader(SiteReader):
     """Raises instead of waiting: SiteRefusedError for a refusal, StreamError when `TRIES` in a row have failed."""
 
     def __init__(self, settings: ShotgunSettings) -> None:
-        super().__init__(settings, Metrics(CollectorRegistry()), Health())
+        super().__init__(settings, Metrics(CollectorRegistry()), QuietVoice())
         self._pauses = Backoff(initial=0.5, maximum=5.0)
         self._failures = 0
 
-    def unbelievable(self, reason: str, halt: threading.Event) -> None:  # noqa: ARG002
-        """An answer that cannot be true. Raises StreamError."""
-        raise StreamError(f"the site {self._settings.url} cannot be believed: {reason}")
-
-    def _succeeded(self, handle: RawShotgun) -> None:
-        super()._succeeded(handle)
+    def _succeeded(self, handle: RawShotgun, asked: float) -> None:
+        super()._succeeded(handle, asked)
         self._failures = 0
 
-    def _failed(self, failure: SiteFailure, halt: threading.Event) -> None:
+    def _failed(self, failure: SiteFailure, took: float, halt: threading.Event) -> None:  # noqa: ARG002
         self._failures += 1
         if failure.refused:
             raise SiteRefusedError(failure.message)

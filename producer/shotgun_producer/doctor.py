@@ -55,17 +55,6 @@ def judge_rows(visible: bool, unsent: Iterable[str]) -> Check:
     return Check("events", "ok", "the site shows events with all fields")
 
 
-def clock_skew(server: float | None, asked: float, answered: float) -> float | None:
-    """Seconds by which the site's clock is ahead, at the least; None when it told no time.
-
-    Its whole second `server` was read at some moment between `asked` and `answered` of this machine's clock, so a slow
-    answer is no skew.
-    """
-    if server is None:
-        return None
-    return max(0.0, server - answered) - max(0.0, asked - (server + 1))
-
-
 def judge_clock(skew: float | None) -> Check:
     """`skew`: seconds by which the site's clock is ahead of this machine's; None when the site told no time."""
     if skew is None:

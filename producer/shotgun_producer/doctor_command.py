@@ -24,7 +24,6 @@ from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 
 from .doctor import (
     Check,
-    clock_skew,
     hidden_right,
     judge_broker,
     judge_clock,
@@ -39,6 +38,7 @@ from .doctor import (
 from .rights import Right, group_rights, principal_of, topic_rights, transaction_right
 from .rights_look import creation_refusal, is_open_to_all, look_at_acls, look_at_group, look_at_topics
 from .site_request import Request
+from .times import clock_skew
 
 _CALL_SECONDS = 15.0
 _SITE_PATIENCE = 4.0

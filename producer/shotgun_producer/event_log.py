@@ -10,7 +10,7 @@ from typing import Any
 from shotgun_schemas.event import FIELDS
 
 from .holes import Plan
-from .page import Page, joined, read_page
+from .page import Page, Row, joined, read_page
 from .page_size import LARGEST
 from .site_reader import SiteReader
 
@@ -45,6 +45,15 @@ class EventLog:
         """The highest id that is visible, None when none is."""
         return self._one_id([], "desc")
 
+    def newest_id_after(self, head: int) -> int:
+        """The highest id that is visible on a site that has shown event `head`: one that shows none is broken."""
+
+        def doubt(rows: Sequence[Row]) -> str | None:
+            return None if rows else f"it shows no event at all, although event {head} has been read"
+
+        answer = self._reader.find([], ["id"], halt=self._halt, direction="desc", limit=1, doubt=doubt)
+        return read_page(answer.rows, answer.limit).sightings[0].id
+
     def first_id(self) -> int | None:
         """The lowest id that is visible, None when none is."""
         return self._one_id([], "asc")
@@ -62,10 +71,6 @@ class EventLog:
     def ids_between(self, first: int, last: int) -> list[int]:
         """The visible ids from `first` to `last`, both included, ascending."""
         return [row.id for page in self._pages(first, last, ["id"], LARGEST) for row in page.sightings]
-
-    def unbelievable(self, reason: str) -> None:
-        """Treats an answer that cannot be true as an outage, and waits before the next try."""
-        self._reader.unbelievable(reason, self._halt)
 
     def _pages(self, first: int, last: int, fields: Sequence[str], limit: int) -> Iterator[Page]:
         while first <= last:

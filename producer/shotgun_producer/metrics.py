@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from shotgun_runtime.metric_list import Definition, MetricSet
+from shotgun_runtime.site_errors import Kind
 
 _QUICK = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 _FILL = (1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 86_400.0, 3 * 86_400.0, 14 * 86_400.0)
@@ -39,7 +41,22 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Time for one request to the site.",
         buckets=_QUICK,
     ),
-    Definition("shotgun_producer_site_up", "gauge", "1 if the site answered the last request."),
+    Definition(
+        "shotgun_producer_site_failures_total",
+        "counter",
+        "Requests to the site that failed, by kind of failure.",
+        ("kind",),
+    ),
+    Definition(
+        "shotgun_producer_site_up",
+        "gauge",
+        "0 during an outage of the site: two requests in a row, or a slow one, have failed or were refused.",
+    ),
+    Definition(
+        "shotgun_producer_clock_skew_seconds",
+        "gauge",
+        "Seconds by which the site's clock is ahead of this machine's, at the least.",
+    ),
     Definition(
         "shotgun_producer_last_success_timestamp_seconds",
         "gauge",
@@ -176,6 +193,8 @@ class Metrics:
         self.waiting_for_decision = metrics.take(Gauge, "waiting_for_decision")
         self.polls = metrics.take(Counter, "polls_total")
         self.poll_duration = metrics.take(Histogram, "poll_duration_seconds")
+        self.site_failures = metrics.take(Counter, "site_failures_total")
+        self.clock_skew = metrics.take(Gauge, "clock_skew_seconds")
         self.site_up = metrics.take(Gauge, "site_up")
         self.last_success = metrics.take(Gauge, "last_success_timestamp_seconds")
         self.events_published = metrics.take(Counter, "events_published_total")
@@ -208,6 +227,8 @@ class Metrics:
         self.build_info.labels(version("shotgun-stream")).set(1)
         for outcome in POLL_OUTCOMES:
             self.polls.labels(outcome)
+        for kind in get_args(Kind):
+            self.site_failures.labels(kind)
         for outcome in TRANSACTION_OUTCOMES:
             self.transactions.labels(outcome)
         for reason in RECYCLE_REASONS:

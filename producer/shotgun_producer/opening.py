@@ -141,10 +141,7 @@ def check_head(events: EventLog, head: int, halt: threading.Event) -> None:
     """
     looks = 0
     while head > 0 and not halt.is_set():
-        newest = events.newest_id()
-        if newest is None:
-            events.unbelievable(f"it shows no event at all, although event {head} has been read")
-            continue
+        newest = events.newest_id_after(head)
         if newest >= head:
             return
         looks += 1

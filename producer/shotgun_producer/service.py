@@ -29,6 +29,7 @@ from .page_size import PageSize
 from .rights_look import require_rights
 from .session import Session
 from .site_reader import SiteReader
+from .site_voice import MainVoice
 from .stable_offset import StableOffsetWatch
 from .surroundings import Surroundings
 
@@ -62,7 +63,9 @@ class ProducerService:
         )
         self._around = Surroundings(
             settings=settings,
-            site=SiteReader(settings.shotgun, self._metrics, health),
+            site=SiteReader(
+                settings.shotgun, self._metrics, MainVoice(settings.shotgun.url, self._metrics, health)
+            ),
             client=client,
             watch=self._watch,
             metrics=self._metrics,

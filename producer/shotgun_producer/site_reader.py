@@ -1,17 +1,15 @@
-"""Asking the site until it answers: one request at a time, with back-off, and one line for each outage."""
+"""Asking the site until it answers: one request at a time, with back-off."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from shotgun_runtime.backoff import Backoff, OutageLog
-from shotgun_runtime.errors import SiteRefusedError
-from shotgun_runtime.health import Health
+from shotgun_runtime.backoff import Backoff
+from shotgun_runtime.secret import mask_userinfo
 from shotgun_runtime.settings import ShotgunSettings
 from shotgun_runtime.shotgun import (
     NotASiteError,
@@ -28,15 +26,27 @@ from .metrics import Metrics
 from .page import Row
 from .page_size import LARGEST
 from .site_request import Request
+from .site_voice import Voice
+from .times import clock_skew
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 SLOW_RETRY_SECONDS = 60.0
 LONGEST_RETRY_AFTER = 600.0
 _OUTER_DEADLINE = 4.0
 """The handle itself gives up after three timeouts an attempt; this is for what it cannot break off."""
+
+
+_IMMEDIATE_SECONDS = 1.0
+_BELIEVED_SECONDS = 5.0
+
+
+class _UnbelievableError(Exception):
+    """The answer has the form of one and cannot be true."""
+
+
+def _no_doubt(_: Sequence[Row]) -> str | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +60,27 @@ class Answer:
 class SiteReader:
     """Reads the event log through one handle of the site's client. One owner, one thread.
 
-    `find` returns when the site has answered, however long that takes. A refusal of the login or of the permission
-    raises SiteRefusedError as long as the site has never answered; later it is an alarm and is tried again slowly,
-    because somebody can grant it back.
+    `find` returns when the site has answered, however long that takes. What others hear of failures is the business of
+    `voice`; one reader of a process has the `MainVoice`, all others a `QuietVoice`.
     """
 
     def __init__(
         self,
         settings: ShotgunSettings,
         metrics: Metrics,
-        health: Health,
+        voice: Voice,
         *,
         connect: Callable[[ShotgunSettings], RawShotgun] = connect_raw,
         backoff: Backoff | None = None,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._health = health
+        self._voice = voice
         self._connect = connect
         self._handle: RawShotgun | None = None
         self._clock = SiteClock()
-        self._outage = OutageLog(f"The site {settings.url}", log)
         self._backoff = backoff or Backoff(initial=0.5, maximum=30.0)
-        self._has_answered = False
-        self._is_refused = False
-        self._may_retry_at_once = True
+        self._may_retry_at_once = False
 
     def now(self) -> float:
         """The site's time in seconds since 1970; this machine's before the first answer."""
@@ -88,16 +94,21 @@ class SiteReader:
         halt: threading.Event,
         direction: str = "asc",
         limit: int = LARGEST,
+        doubt: Callable[[Sequence[Row]], str | None] = _no_doubt,
     ) -> Answer:
         """Rows ordered by id, at most `limit` and never more than one page of the site.
 
-        Raises HaltedError once `halt` is set, and SiteRefusedError as the class says.
+        An answer of which `doubt` says why it cannot be true counts as a failure, and the site is asked again. Raises
+        HaltedError once `halt` is set, and SiteRefusedError as the voice says.
         """
 
         def ask(handle: RawShotgun) -> Answer:
             size = min(limit, handle.records_per_page)
             order = [{"field_name": "id", "direction": direction}]
             rows = handle.find(ENTITY_TYPE, list(filters), list(fields), order=order, limit=size)
+            reason = doubt(rows)
+            if reason is not None:
+                raise _UnbelievableError(reason)
             return Answer(rows, size)
 
         return self._until_answered(ask, halt)
@@ -118,16 +129,9 @@ class SiteReader:
     def greet(self, halt: threading.Event) -> bool:
         """One request, without a second try: whether the site answers.
 
-        Raises SiteRefusedError for a login that it refuses, HaltedError once `halt` is set.
+        Raises SiteRefusedError for a login that it refuses, as the voice says; HaltedError once `halt` is set.
         """
         return self._try(_newest, halt) is not None
-
-    def unbelievable(self, reason: str, halt: threading.Event) -> None:
-        """Treats an answer that cannot be true as an outage, and waits before the next try."""
-        self._metrics.site_up.set(0)
-        self._outage.failed(reason)
-        self._health.set_not_ready(reason)
-        halt.wait(self._backoff.pause())
 
     def close(self) -> None:
         """Gives the connection back."""
@@ -147,7 +151,7 @@ class SiteReader:
         if self._handle is None:
             self._handle = self._connect(self._settings)
         handle = self._handle
-        started = time.monotonic()
+        started, asked = time.monotonic(), time.time()
         try:
             answer = Request(lambda: ask(handle)).wait(self._settings.timeout * _OUTER_DEADLINE, halt)
         except HaltedError:
@@ -155,57 +159,53 @@ class SiteReader:
             raise
         except Exception as error:  # noqa: BLE001 - the client raises more than a dozen unrelated classes
             self._drop_handle()
-            self._failed(explain_site_error(error, self._settings.url), halt)
+            self._failed(self._explain(error), time.monotonic() - started, halt)
             return None
         self._metrics.poll_duration.observe(time.monotonic() - started)
-        self._succeeded(handle)
+        self._succeeded(handle, asked)
         return answer
 
-    def _succeeded(self, handle: RawShotgun) -> None:
-        at = time.monotonic()
+    def _explain(self, error: Exception) -> SiteFailure:
+        if isinstance(error, _UnbelievableError):
+            return SiteFailure("not_a_site", f"{mask_userinfo(self._settings.url)}: {error}", retryable=True)
+        return explain_site_error(error, self._settings.url)
+
+    def _succeeded(self, handle: RawShotgun, asked: float) -> None:
+        at, answered = time.monotonic(), time.time()
         self._clock.observe(handle.server_time, at)
         if not self._clock.known:
-            self._clock.observe(time.time(), at)
-        if self._is_refused:
-            log.info("The site %s accepts requests again", self._settings.url)
-        if self._is_refused or self._outage.broken:
-            self._health.set_ready()
-        self._outage.recovered()
+            self._clock.observe(answered, at)
+        self._show_skew(handle.server_time, asked, answered, self._clock.now(at))
         self._backoff.reset()
-        self._has_answered, self._is_refused, self._may_retry_at_once = True, False, True
-        self._metrics.site_up.set(1)
+        self._may_retry_at_once = True
+        self._voice.answered()
         self._metrics.last_success.set_to_current_time()
 
-    def _failed(self, failure: SiteFailure, halt: threading.Event) -> None:
-        if failure.kind == "network" and self._may_retry_at_once and self._has_answered:
+    def _show_skew(self, server: float | None, asked: float, answered: float, believed: float) -> None:
+        skew = clock_skew(server, asked, answered)
+        if server is None or skew is None:
+            return
+        # A time that the clock of all answers does not believe is that of one proxy.
+        if -_BELIEVED_SECONDS <= believed - server <= answered - asked + _BELIEVED_SECONDS:
+            self._metrics.clock_skew.set(skew)
+
+    def _failed(self, failure: SiteFailure, took: float, halt: threading.Event) -> None:
+        self._metrics.site_failures.labels(failure.kind).inc()
+        if failure.refused:
+            self._metrics.polls.labels("refused").inc()
+            self._voice.refused(failure, SLOW_RETRY_SECONDS)
+            halt.wait(SLOW_RETRY_SECONDS)
+            return
+        self._metrics.polls.labels("failed").inc()
+        self._voice.failed(failure, took)
+        if self._may_retry_at_once and failure.kind == "network" and took < _IMMEDIATE_SECONDS:
             # A connection that idled for too long breaks at the next request and works at the one after.
             self._may_retry_at_once = False
             return
-        self._metrics.site_up.set(0)
-        if failure.refused:
-            self._refused(failure, halt)
-            return
-        self._metrics.polls.labels("failed").inc()
-        self._outage.failed(failure.message)
-        self._health.set_not_ready(failure.message)
         pause = self._backoff.pause()
         if failure.retry_after is not None:
             pause = min(max(pause, failure.retry_after), LONGEST_RETRY_AFTER)
         halt.wait(pause)
-
-    def _refused(self, failure: SiteFailure, halt: threading.Event) -> None:
-        self._metrics.polls.labels("refused").inc()
-        if not self._has_answered:
-            raise SiteRefusedError(failure.message)
-        if not self._is_refused:
-            self._is_refused = True
-            self._health.set_not_ready(failure.message)
-            log.error(
-                "%s. Nothing is read until that is mended; trying again every %g s",
-                failure.message,
-                SLOW_RETRY_SECONDS,
-            )
-        halt.wait(SLOW_RETRY_SECONDS)
 
     def _drop_handle(self) -> None:
         """Breaks off what may still be under way; the next request gets a handle of its own."""

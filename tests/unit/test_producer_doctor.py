@@ -6,13 +6,13 @@ import pytest
 
 from shotgun_producer.doctor import (
     Check,
-    clock_skew,
     judge_broker,
     judge_clock,
     judge_rows,
     judge_topic,
     missing_topic,
 )
+from shotgun_producer.times import clock_skew
 from shotgun_runtime.topics import TopicSpec
 from shotgun_schemas.topics import EVENTS_SETTINGS
 

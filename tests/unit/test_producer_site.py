@@ -17,6 +17,7 @@ from shotgun_producer.holes import NEAR_IDS, Plan
 from shotgun_producer.metrics import Metrics
 from shotgun_producer.opening import check_head
 from shotgun_producer.site_reader import SiteReader
+from shotgun_producer.site_voice import MainVoice
 from shotgun_runtime.backoff import Backoff
 from shotgun_runtime.errors import ConfigurationError, DecisionNeededError, SiteRefusedError
 from shotgun_runtime.health import Health
@@ -48,7 +49,10 @@ def reader_of(site: SandboxSite, key: str | None = None, timeout: float = 5.0) -
     settings = ShotgunSettings(
         url=site.url, script_name=site.script_name, api_key=key or site.api_key, timeout=timeout
     )
-    return SiteReader(settings, Metrics(CollectorRegistry()), Health(), backoff=Backoff(initial=0.01))
+    metrics = Metrics(CollectorRegistry())
+    return SiteReader(
+        settings, metrics, MainVoice(site.url, metrics, Health()), backoff=Backoff(initial=0.01)
+    )
 
 
 @pytest.fixture

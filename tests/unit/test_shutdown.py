@@ -132,3 +132,34 @@ def test_an_outage_is_told_once_and_its_end_once(caplog: pytest.LogCaptureFixtur
         "The site is not available: HTTP 503. Trying again until it is back",
         "The site is back after 1m30s and 90 failed attempts",
     ]
+
+
+def test_one_failure_between_successes_is_no_outage_unless_it_was_slow(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import logging
+
+    now = [100.0]
+    caplog.set_level(logging.INFO)
+    outage = OutageLog(
+        "The site", logging.getLogger("tests.outage"), tolerated=1, slow=5.0, clock=lambda: now[0]
+    )
+    for _ in range(10):
+        outage.failed("HTTP 503", took=0.1)
+        assert not outage.broken
+        outage.recovered()
+    assert caplog.records == []
+
+    outage.failed("timed out", took=5.0)
+    assert outage.broken
+    now[0] += 3
+    outage.recovered()
+    outage.failed("HTTP 503")
+    outage.failed("HTTP 500")
+    outage.recovered()
+    assert [record.getMessage() for record in caplog.records] == [
+        "The site is not available: timed out. Trying again until it is back",
+        "The site is back after 8s and 1 failed attempts",
+        "The site is not available: HTTP 500. Trying again until it is back",
+        "The site is back after 0s and 2 failed attempts",
+    ]
