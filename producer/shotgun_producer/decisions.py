@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import NoReturn
 
 from shotgun_runtime.errors import DecisionNeededError
-from shotgun_schemas.checkpoint import Checkpoint
+from shotgun_schemas.checkpoint import Anchor, Checkpoint
 
 from .progress import Place
+from .times import parse_created_at
 
 RESET_COMMAND = "shotgun-producer checkpoint reset --yes"
 
@@ -42,18 +43,33 @@ def check_place(checkpoint: Checkpoint, place: Place) -> None:
             "Set stream.checkpoint_topic to a topic of its own; if the new topic is meant",
             head,
         )
-    if checkpoint.topic_id != place.topic_id:
+    check_topic(checkpoint, place.topic_id, place.partitions)
+
+
+def check_topic(checkpoint: Checkpoint, topic_id: str, partitions: int) -> None:
+    """The topic of the checkpoint's name is the one that was written, and is divided as it was."""
+    topic, head = checkpoint.topic, checkpoint.head
+    if checkpoint.topic_id != topic_id:
         _decide(
-            f"the topic {place.topic} was deleted and made again since event {head} was published "
-            f"(its id was {checkpoint.topic_id} and is {place.topic_id}). If that is meant",
+            f"the topic {topic} was deleted and made again since event {head} was published "
+            f"(its id was {checkpoint.topic_id} and is {topic_id}). If that is meant",
             head,
         )
-    if checkpoint.partitions != place.partitions:
+    if checkpoint.partitions != partitions:
         _decide(
-            f"the topic {place.topic} had {checkpoint.partitions} partitions and has {place.partitions}: events of "
+            f"the topic {topic} had {checkpoint.partitions} partitions and has {partitions}: events of "
             "one entity would no longer be in one partition. If that is meant",
             head,
         )
+
+
+def topic_gone(checkpoint: Checkpoint) -> NoReturn:
+    """The topic does not exist any more, and making it again would hide that."""
+    _decide(
+        f"the topic {checkpoint.topic} does not exist any more, but events up to {checkpoint.head} were published to "
+        "it: it was deleted. If that is meant",
+        checkpoint.head,
+    )
 
 
 def check_topic_ends(checkpoint: Checkpoint, ends: tuple[int, ...]) -> None:
@@ -89,6 +105,33 @@ def went_backwards(head: int, newest: int) -> NoReturn:
         f"the newest event of the site is {newest}, but {head} was read before: the site was restored from a backup, "
         "another site answers at this address, or the script user may see fewer events than before. If it is to stay "
         "so",
+        newest,
+    )
+
+
+def all_gone(head: int) -> NoReturn:
+    """The site shows no event at all."""
+    _decide(
+        f"the site shows no event at all, although event {head} was read: it was emptied, another site answers at this "
+        "address, or the script user may no longer see events (Admin > Permissions). If it is to stay so",
+        0,
+    )
+
+
+def is_another_event(anchor: Anchor, found: object) -> bool:
+    """Whether the site shows another event under the anchor's id. `found`: its date now, None when it is not shown.
+
+    An event that is not shown, or that has no date, says nothing: it may be archived or hidden.
+    """
+    then, now = parse_created_at(anchor.created_at), parse_created_at(found)
+    return then is not None and now is not None and int(then) != int(now)
+
+
+def another_site(anchor: Anchor, found: object, newest: int) -> NoReturn:
+    """The site shows another event under an id that was published."""
+    _decide(
+        f"event {anchor.id} was created at {anchor.created_at} when it was published, and the site now shows one of "
+        f"{found}: another site answers at this address, or it was restored from a backup. If it is to stay so",
         newest,
     )
 

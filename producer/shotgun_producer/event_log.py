@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from shotgun_schemas.event import FIELDS
 
 from .holes import Plan
-from .page import Page, Row, joined, read_page
+from .page import Page, joined, read_page
 from .page_size import LARGEST
-from .site_reader import SiteReader
+from .site_reader import Doubt, SiteReader, no_doubt
 
 
 class EventLog:
@@ -29,6 +29,11 @@ class EventLog:
         """The site's time in seconds since 1970."""
         return self._reader.now()
 
+    @property
+    def failures(self) -> int:
+        """How many requests have failed so far."""
+        return self._reader.failures
+
     def page(self, plan: Plan, limit: int = LARGEST) -> Page:
         """The rows that `plan` asks for, or as many of them as one page of at most `limit` rows holds."""
         answer = self._reader.find([_condition(plan)], FIELDS, halt=self._halt, limit=limit)
@@ -41,18 +46,15 @@ class EventLog:
         """
         return joined([*self._pages(first, last, FIELDS, limit)])
 
-    def newest_id(self) -> int | None:
-        """The highest id that is visible, None when none is."""
-        return self._one_id([], "desc")
+    def newest_id(self, doubt: Doubt = no_doubt) -> int | None:
+        """The highest id that is visible, None when none is. `doubt`: see `SiteReader.find`."""
+        return self._one_id([], "desc", doubt)
 
-    def newest_id_after(self, head: int) -> int:
-        """The highest id that is visible on a site that has shown event `head`: one that shows none is broken."""
-
-        def doubt(rows: Sequence[Row]) -> str | None:
-            return None if rows else f"it shows no event at all, although event {head} has been read"
-
-        answer = self._reader.find([], ["id"], halt=self._halt, direction="desc", limit=1, doubt=doubt)
-        return read_page(answer.rows, answer.limit).sightings[0].id
+    def dates_of(self, ids: Collection[int]) -> dict[int, object]:
+        """`created_at` as the site sends it, of those of `ids` that are visible; at most a page of them."""
+        answer = self._reader.find([["id", "in", sorted(ids)]], ["id", "created_at"], halt=self._halt)
+        page = read_page(answer.rows, answer.limit)
+        return {row.id: page.rows[row.id].get("created_at") for row in page.sightings}
 
     def first_id(self) -> int | None:
         """The lowest id that is visible, None when none is."""
@@ -82,8 +84,10 @@ class EventLog:
                 return
             first = page.reach + 1
 
-    def _one_id(self, filters: Sequence[Any], direction: str) -> int | None:
-        answer = self._reader.find(filters, ["id"], halt=self._halt, direction=direction, limit=1)
+    def _one_id(self, filters: Sequence[Any], direction: str, doubt: Doubt = no_doubt) -> int | None:
+        answer = self._reader.find(
+            filters, ["id"], halt=self._halt, direction=direction, limit=1, doubt=doubt
+        )
         page = read_page(answer.rows, answer.limit)
         return page.sightings[0].id if page.sightings else None
 

@@ -13,6 +13,7 @@ from .catch_up import CatchUp, is_far_behind
 from .errors import HaltedError, RecycleError
 from .event_log import EventLog
 from .hold import Hold
+from .inspection import Inspection
 from .pace import Pace
 from .page_writer import PageWriter
 from .poll import Poller
@@ -51,7 +52,7 @@ class MainLoop:
             hold=Hold(producer.hold),
             page_size=around.page_size,
             metrics=around.metrics,
-            halt=halt,
+            inspection=Inspection(events, around.client, progress, halt),
         )
         self._writer = PageWriter(
             publisher,

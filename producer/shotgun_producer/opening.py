@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from shotgun_runtime.errors import KafkaRefusedError, StreamError
 from shotgun_runtime.settings import Settings
-from shotgun_runtime.topics import TopicIdentity, topic_identity
+from shotgun_runtime.topics import TopicIdentity, TopicMissingError, topic_identity
 from shotgun_schemas.checkpoint import Checkpoint, decode_checkpoint, encode_checkpoint
 from shotgun_schemas.framing import DecodeError
 
@@ -19,15 +19,13 @@ from .errors import RecycleError
 from .event_log import EventLog
 from .first_position import first_position
 from .holes import Plan, Sighting
+from .inspection import check_site
 from .log_reader import LogReader
 from .metrics import Metrics
 from .progress import Place, Progress
 from .publisher import Publisher
 
 log = logging.getLogger(__name__)
-
-_LOOKS = 3
-_LOOK_PAUSE = 2.0
 
 
 class Opening:
@@ -49,21 +47,27 @@ class Opening:
 
     def open(self, publisher: Publisher, halt: threading.Event) -> Progress:
         """The stream as it is, or, at the very first start, a new one whose checkpoint has just been written."""
-        identity = self._identity()
+        stored = newest_checkpoint(self._reader, self._settings.stream.checkpoint_topic)
+        checkpoint = _decode(stored.value) if stored is not None and stored.value is not None else None
+        identity = self._identity(checkpoint)
         place = Place(self._settings.shotgun.url, self._topic, identity.topic_id, identity.partitions)
         ends = tuple(self._reader.end_offset(self._topic, number) for number in range(place.partitions))
-        stored = newest_checkpoint(self._reader, self._settings.stream.checkpoint_topic)
-        if stored is not None and stored.value is not None:
-            return self._go_on(_decode(stored.value), place, ends, halt)
+        publisher.continue_behind(ends)
+        if checkpoint is not None:
+            return self._go_on(checkpoint, place, ends, halt)
         if stored is None:
             decisions.check_no_events(
                 self._topic, any(self._has_events(n, end) for n, end in enumerate(ends))
             )
         return self._begin(publisher, place, ends)
 
-    def _identity(self) -> TopicIdentity:
+    def _identity(self, checkpoint: Checkpoint | None) -> TopicIdentity:
         try:
             return topic_identity(self._admin, self._topic)
+        except TopicMissingError:
+            if checkpoint is not None and checkpoint.topic == self._topic:
+                decisions.topic_gone(checkpoint)
+            raise
         except KafkaRefusedError:
             raise
         except StreamError as error:
@@ -98,10 +102,7 @@ class Opening:
         decisions.check_topic_ends(checkpoint, ends)
         progress = Progress(checkpoint)
         self._reconcile(progress, ends)
-        check_head(self._events, progress.holes.head, halt)
-        first = self._events.first_id()
-        if progress.has_moved and first is not None and first > progress.holes.head:
-            decisions.cut_above(progress.holes.head, first)
+        check_site(self._events, progress, halt)
         log.info("Going on behind event %d with %d holes", progress.holes.head, len(checkpoint.holes))
         return progress
 
@@ -130,24 +131,6 @@ class Opening:
                 min(found),
                 max(found),
             )
-
-
-def check_head(events: EventLog, head: int, halt: threading.Event) -> None:
-    """Returns when the site still shows an event at or above `head`.
-
-    A site that shows none at all is taken for one that is broken, and asked again. Raises DecisionNeededError when
-    the newest event lies below the head, and still does so at several looks: one answer may come from a copy of the
-    database that is behind.
-    """
-    looks = 0
-    while head > 0 and not halt.is_set():
-        newest = events.newest_id_after(head)
-        if newest >= head:
-            return
-        looks += 1
-        if looks == _LOOKS:
-            decisions.went_backwards(head, newest)
-        halt.wait(_LOOK_PAUSE)
 
 
 def _decode(value: bytes) -> Checkpoint:

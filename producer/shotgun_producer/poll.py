@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .event_log import EventLog
 from .hold import Hold
 from .holes import Found, Holes, Missing, Plan
+from .inspection import Inspection
 from .metrics import Metrics
-from .opening import check_head
 from .page import Page, Row
 from .page_size import PageSize
 
 log = logging.getLogger(__name__)
-
-CHECK_HEAD_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +58,16 @@ class Poller:
         hold: Hold,
         page_size: PageSize,
         metrics: Metrics,
-        halt: threading.Event,
+        inspection: Inspection,
     ) -> None:
         self._events = events
         self._holes = holes
         self._hold = hold
         self._page_size = page_size
         self._metrics = metrics
-        self._halt = halt
+        self._inspection = inspection
         self._newest = 0
         self._until: float | None = None
-        self._head_checked = time.monotonic()
 
     @property
     def head(self) -> int:
@@ -98,8 +93,6 @@ class Poller:
         self._metrics.polls.labels("rows" if page.sightings else "empty").inc()
         if page.reach is not None and page.reach > self._newest:
             self.look_ahead()
-        elif not page.sightings:
-            self._check_head()
         return self.take(page, plan)
 
     def probe(self) -> Polled:
@@ -115,7 +108,8 @@ class Poller:
         self._newest = self._events.newest_id() or 0
 
     def take(self, page: Page, plan: Plan) -> Polled:
-        """Takes an answer to `plan` into the holes."""
+        """Takes an answer to `plan` into the holes, unless a person must decide first."""
+        self._inspection.look_if_due()
         self.tell_unusable(page)
         now = self._events.now()
         free = self._hold.release(page.sightings, self._holes.head, now)
@@ -148,9 +142,3 @@ class Poller:
                 ranges[0][0],
                 ranges[-1][1],
             )
-
-    def _check_head(self) -> None:
-        """Nothing new may mean that the site is not what it was: from time to time that is looked at."""
-        if time.monotonic() - self._head_checked >= CHECK_HEAD_SECONDS:
-            check_head(self._events, self._holes.head, self._halt)
-            self._head_checked = time.monotonic()

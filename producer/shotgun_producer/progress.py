@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from shotgun_schemas.checkpoint import Checkpoint, Hole
+from shotgun_schemas.checkpoint import Anchor, Checkpoint, Hole
 
 from .backfill import Backfills
 from .first_position import Position
 from .holes import Holes
+from .page import Row
+from .times import parse_created_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Progress:
         self.backfills = Backfills(checkpoint.start_head, checkpoint.initial_holes, checkpoint.backfills)
         self.holes = Holes(checkpoint.head, checkpoint.holes)
         self._end_offsets = list(checkpoint.end_offsets)
+        anchor = checkpoint.anchor
+        self._anchor = anchor if anchor is not None and anchor.id <= checkpoint.head else None
 
     @classmethod
     def begin(cls, place: Place, position: Position, end_offsets: tuple[int, ...], now: float) -> Progress:
@@ -65,6 +69,19 @@ class Progress:
         """Whether a row above the first position has ever been seen."""
         return self.holes.head > self._base.start_head
 
+    @property
+    def anchor(self) -> Anchor | None:
+        """The highest event that was published and whose date is known: by it the site is known again."""
+        return self._anchor
+
+    def take_anchor(self, rows: Iterable[Row]) -> None:
+        """Takes the highest of these rows, which are being published, as the anchor, if it has a date."""
+        for row in rows:
+            number, date = row["id"], row.get("created_at")
+            is_higher = self._anchor is None or number > self._anchor.id
+            if is_higher and isinstance(date, str) and parse_created_at(date) is not None:
+                self._anchor = Anchor(number, date)
+
     def moved_to(self, end_offsets: Mapping[int, int]) -> None:
         """Takes note of how far the partitions have been written."""
         for partition, offset in end_offsets.items():
@@ -79,4 +96,5 @@ class Progress:
             end_offsets=tuple(self._end_offsets),
             written_at=now,
             backfills=self.backfills.snapshot(),
+            anchor=self._anchor,
         )

@@ -58,12 +58,17 @@ class Publisher:
         self._metrics = metrics
         self._refused: KafkaError | None = None
         self._end_offsets: dict[int, int] = {}
+        self._reached: dict[int, int] = {}
         self._is_suspect = False
 
     @property
     def end_offsets(self) -> dict[int, int]:
-        """For each event partition that was written to, the offset behind its last event."""
+        """For each event partition, the offset behind its last event as far as this publisher knows."""
         return dict(self._end_offsets)
+
+    def continue_behind(self, ends: Sequence[int]) -> None:
+        """Says where the event partitions end now. An event that lands before is taken for a loss: see `publish`."""
+        self._end_offsets = dict(enumerate(ends))
 
     @property
     def is_suspect(self) -> bool:
@@ -84,11 +89,14 @@ class Publisher:
     def publish(self, records: Sequence[Record], checkpoint: bytes) -> None:
         """Publishes the records and the checkpoint in one transaction.
 
-        Raises FencedError, RecycleError, or KafkaRefusedError when this user may not write that.
+        Nothing is committed when a record got an offset that was reached before: Kafka takes records by the topic's
+        name, also when the topic was made again or has lost its end. The next start finds out which. Raises
+        FencedError, RecycleError, or KafkaRefusedError when this user may not write that.
         """
         started = time.monotonic()
         with self._failing():
             self._refused = None
+            self._reached = dict(self._end_offsets)
             self._producer.begin_transaction()
             for record in records:
                 self._produce(record)
@@ -169,6 +177,12 @@ class Publisher:
             return
         partition, offset = message.partition(), message.offset()
         if partition is not None and offset is not None:
+            if offset < self._reached.get(partition, 0) and self._refused is None:
+                self._refused = KafkaError(
+                    KafkaError._STATE,
+                    f"partition {partition} took an event at offset {offset}, but ended at "
+                    f"{self._reached[partition]} before: the topic was made again, or has lost events",
+                )
             self._end_offsets[partition] = max(offset + 1, self._end_offsets.get(partition, 0))
 
     def _flush(self) -> None:

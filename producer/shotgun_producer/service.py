@@ -97,6 +97,9 @@ class ProducerService:
         """Looks at the site once, makes the topics, and makes the schema known. Waits for the brokers."""
         self._around.site.greet(self._shutdown.requested)
         self._health.set_not_ready("waiting for Kafka")
+        self._make_topics()
+
+    def _make_topics(self) -> None:
         while not self._shutdown.requested.is_set():
             if not wait_for_broker(self._around.client, self._shutdown):
                 break
@@ -231,6 +234,10 @@ class ProducerService:
             self._metrics.waiting_for_decision.set(0)
         log.info("The checkpoint was changed: going on")
         self._health.set_not_ready("starting over after a decision")
+        try:
+            self._make_topics()
+        except KafkaRefusedError as refusal:
+            self._after_refusal(refusal, self._shutdown.requested)
         self._election.join()
 
     def _wait_for_another_checkpoint(self) -> None:

@@ -26,7 +26,7 @@ from .metrics import Metrics
 from .page import Row
 from .page_size import LARGEST
 from .site_request import Request
-from .site_voice import Voice
+from .site_voice import TOLERATED_FAILURES, Voice
 from .times import clock_skew
 
 T = TypeVar("T")
@@ -45,7 +45,12 @@ class _UnbelievableError(Exception):
     """The answer has the form of one and cannot be true."""
 
 
-def _no_doubt(_: Sequence[Row]) -> str | None:
+Doubt = Callable[[Sequence[Row]], "str | None"]
+"""Says why these rows cannot be true, or None."""
+
+
+def no_doubt(_: Sequence[Row]) -> str | None:
+    """Believes every answer."""
     return None
 
 
@@ -81,6 +86,13 @@ class SiteReader:
         self._clock = SiteClock()
         self._backoff = backoff or Backoff(initial=0.5, maximum=30.0)
         self._may_retry_at_once = False
+        self._failures = 0
+        self._in_a_row = 0
+
+    @property
+    def failures(self) -> int:
+        """How many requests have failed so far."""
+        return self._failures
 
     def now(self) -> float:
         """The site's time in seconds since 1970; this machine's before the first answer."""
@@ -94,7 +106,7 @@ class SiteReader:
         halt: threading.Event,
         direction: str = "asc",
         limit: int = LARGEST,
-        doubt: Callable[[Sequence[Row]], str | None] = _no_doubt,
+        doubt: Doubt = no_doubt,
     ) -> Answer:
         """Rows ordered by id, at most `limit` and never more than one page of the site.
 
@@ -177,6 +189,7 @@ class SiteReader:
             self._clock.observe(answered, at)
         self._show_skew(handle.server_time, asked, answered, self._clock.now(at))
         self._backoff.reset()
+        self._in_a_row = 0
         self._may_retry_at_once = True
         self._voice.answered()
         self._metrics.last_success.set_to_current_time()
@@ -190,13 +203,14 @@ class SiteReader:
             self._metrics.clock_skew.set(skew)
 
     def _failed(self, failure: SiteFailure, took: float, halt: threading.Event) -> None:
+        self._failures += 1
+        self._in_a_row += 1
         self._metrics.site_failures.labels(failure.kind).inc()
-        if failure.refused:
-            self._metrics.polls.labels("refused").inc()
+        self._metrics.polls.labels("refused" if failure.refused else "failed").inc()
+        if self._needs_help(failure):
             self._voice.refused(failure, SLOW_RETRY_SECONDS)
             halt.wait(SLOW_RETRY_SECONDS)
             return
-        self._metrics.polls.labels("failed").inc()
         self._voice.failed(failure, took)
         if self._may_retry_at_once and failure.kind == "network" and took < _IMMEDIATE_SECONDS:
             # A connection that idled for too long breaks at the next request and works at the one after.
@@ -206,6 +220,12 @@ class SiteReader:
         if failure.retry_after is not None:
             pause = min(max(pause, failure.retry_after), LONGEST_RETRY_AFTER)
         halt.wait(pause)
+
+    def _needs_help(self, failure: SiteFailure) -> bool:
+        """Whether somebody must mend it. Once the site has answered, one such answer may be a mistake of its own."""
+        if not self._clock.known:
+            return failure.refused
+        return self._in_a_row > TOLERATED_FAILURES and (failure.refused or not failure.retryable)
 
     def _drop_handle(self) -> None:
         """Breaks off what may still be under way; the next request gets a handle of its own."""

@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
-from shotgun_runtime.errors import SiteRefusedError
-
 from .errors import HaltedError
 from .event_log import EventLog
-from .site_reader import SLOW_RETRY_SECONDS, SiteReader
+from .site_reader import SiteReader
 from .spans import ReadSpan, Span, SpanQueue
 
 _IDLE_SECONDS = 0.1
@@ -107,13 +105,7 @@ class SpanReader:
         return None
 
     def _read(self, events: EventLog, span: Span) -> None:
-        while True:
-            try:
-                page = events.rows_between(span.first, span.last, self._limit)
-                break
-            except SiteRefusedError:
-                # The poll of this session has had answers: a refusal now is its alarm, and somebody can mend it.
-                self._stop.wait(SLOW_RETRY_SECONDS)
+        page = events.rows_between(span.first, span.last, self._limit)
         with self._changed:
             self._queue.read(span, page, time.monotonic())
             self._changed.notify_all()

@@ -20,7 +20,7 @@ from .checkpoint_log import StoredCheckpoint
 from .command_site import CommandSiteReader, open_site
 from .command_stream import Stream, open_stream, opened
 from .event_log import EventLog
-from .opening import check_head
+from .inspection import check_site
 from .page import read_page
 from .progress import Place, Progress
 from .status import Chosen, Newest, Status, as_json, as_text
@@ -90,12 +90,8 @@ def _judge_kafka(
 
 def _judge_site(events: EventLog, checkpoint: Checkpoint | None) -> None:
     """The same, as far as the site tells."""
-    if checkpoint is None:
-        return
-    check_head(events, checkpoint.head, threading.Event())
-    first = events.first_id()
-    if Progress(checkpoint).has_moved and first is not None and first > checkpoint.head:
-        decisions.cut_above(checkpoint.head, first)
+    if checkpoint is not None:
+        check_site(events, Progress(checkpoint), threading.Event())
 
 
 def _newest(reader: CommandSiteReader, until: int | None) -> Newest | None:

@@ -13,6 +13,7 @@ from shotgun_runtime.settings import Settings
 from .metrics import Metrics
 from .page_size import PageSize
 from .site_reader import SiteReader
+from .site_voice import QuietVoice
 from .stable_offset import StableOffsetWatch
 
 
@@ -30,5 +31,5 @@ class Surroundings:
     stable_offset: StableOffsetWatch
 
     def open_reader(self) -> SiteReader:
-        """Another reader of the site, for another thread. Its health is its own: the poll speaks for the site."""
-        return SiteReader(self.settings.shotgun, self.metrics, Health())
+        """Another reader of the site, for another thread, that is quiet: the poll speaks for the site."""
+        return SiteReader(self.settings.shotgun, self.metrics, QuietVoice())

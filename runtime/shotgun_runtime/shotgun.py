@@ -87,15 +87,20 @@ class RawShotgun(shotgun_api3.Shotgun):  # type: ignore[misc]
             target=self._abort_after, args=(limit, done, late), name="site-deadline", daemon=True
         )
         watchdog.start()
+        cause: Exception | None = None
         try:
-            return self._observed(*args, **kwargs)
+            answer = self._observed(*args, **kwargs)
         except Exception as error:
-            if late.is_set():
-                raise SiteTimeoutError(f"no whole answer within {limit:g} s") from error
-            raise
+            if not late.is_set():
+                raise
+            cause = error
         finally:
             done.set()
             watchdog.join()
+        if late.is_set():
+            # Also without an exception: headers that break off look like the end of headers.
+            raise SiteTimeoutError(f"no whole answer within {limit:g} s") from cause
+        return answer
 
     def _abort_after(self, limit: float, done: threading.Event, late: threading.Event) -> None:
         # Again and again: the HTTP library below may open a second connection after the first one broke.

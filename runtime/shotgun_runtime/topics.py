@@ -43,6 +43,10 @@ class TopicIdentity:
     partitions: int
 
 
+class TopicMissingError(KafkaRefusedError):
+    """There is no topic of this name."""
+
+
 def ensure_topics(
     client: AdminClient, specs: Sequence[TopicSpec], replication_factor: int | None = None
 ) -> None:
@@ -62,11 +66,15 @@ def ensure_topics(
     _check(client, [spec for spec in specs if spec.name not in created], _existing(client))
 
 
-def topic_identity(client: AdminClient, name: str) -> TopicIdentity:
-    """Return the topic's id and number of partitions. Raises KafkaRefusedError when it is not there."""
-    future = client.describe_topics(TopicCollection([name]), request_timeout=_TIMEOUT)[name]
+def topic_identity(client: AdminClient, name: str, *, timeout: float = _TIMEOUT) -> TopicIdentity:
+    """Return the topic's id and number of partitions, asked for within about so many seconds.
+
+    Raises TopicMissingError when it is not there, KafkaRefusedError when this user may not ask, StreamError when Kafka
+    does not answer.
+    """
+    future = client.describe_topics(TopicCollection([name]), request_timeout=timeout)[name]
     try:
-        description = future.result(timeout=2 * _TIMEOUT)
+        description = future.result(timeout=2 * timeout)
     except KafkaException as error:
         raise _failure(f"topic {name}", error.args[0]) from None
     return TopicIdentity(str(description.topic_id), len(description.partitions))
@@ -187,5 +195,6 @@ def _mend(spec: TopicSpec, finding: Finding) -> str:
 
 def _failure(what: str, error: KafkaError) -> StreamError:
     message = f"{what}: {explain(error)}"
-    missing = error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)
-    return KafkaRefusedError(message) if missing or is_refusal(error) else StreamError(message)
+    if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+        return TopicMissingError(message)
+    return KafkaRefusedError(message) if is_refusal(error) else StreamError(message)

@@ -15,11 +15,10 @@ from shotgun_producer.event_log import EventLog
 from shotgun_producer.first_position import Position, first_position
 from shotgun_producer.holes import NEAR_IDS, Plan
 from shotgun_producer.metrics import Metrics
-from shotgun_producer.opening import check_head
 from shotgun_producer.site_reader import SiteReader
 from shotgun_producer.site_voice import MainVoice
 from shotgun_runtime.backoff import Backoff
-from shotgun_runtime.errors import ConfigurationError, DecisionNeededError, SiteRefusedError
+from shotgun_runtime.errors import ConfigurationError, SiteRefusedError
 from shotgun_runtime.health import Health
 from shotgun_runtime.settings import ShotgunSettings
 from shotgun_runtime.start import parse_start
@@ -226,17 +225,6 @@ def test_a_key_that_is_refused_later_is_an_alarm_and_no_end(
         logging.ERROR
     ]
     reader.close()
-
-
-def test_a_site_whose_newest_event_went_back_needs_a_decision(
-    site: SandboxSite, events: EventLog, halt: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shotgun_producer.opening._LOOK_PAUSE", 0.01)
-    site.admin.write_events(10)
-    check_head(events, 10, halt)
-    site.admin.reset(6)
-    with pytest.raises(DecisionNeededError, match="shotgun-producer checkpoint reset --yes"):
-        check_head(events, 10, halt)
 
 
 def test_the_sites_clock_is_used(site: SandboxSite, events: EventLog) -> None:
