@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from confluent_kafka.admin import AdminClient
 
@@ -116,7 +117,7 @@ def _doubt_nothing_left(head: int) -> Callable[[Sequence[Row]], str | None]:
 
 
 def _judge_topic(client: AdminClient, progress: Progress) -> None:
-    base = progress.base
+    base = replace(progress.base, head=progress.holes.head)
     try:
         identity = topic_identity(client, base.topic, timeout=_KAFKA_SECONDS)
     except TopicMissingError:

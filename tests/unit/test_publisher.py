@@ -82,6 +82,21 @@ def test_a_page_is_published_and_its_end_is_known(publisher: Publisher, registry
     assert transactions(registry, "committed") == 1
 
 
+def test_events_that_land_before_what_was_reached_are_not_committed(
+    publisher: Publisher, registry: CollectorRegistry
+) -> None:
+    # Given a partition that ended at offset 10, and is a new one under the old name
+    fence(publisher)
+    publisher.continue_behind((10,))
+
+    # Then what is published to it is taken back
+    with pytest.raises(RecycleError, match=r"at offset 0, but ended at 10 before") as caught:
+        publisher.publish(records(1, 2), b"checkpoint")
+    assert caught.value.reason == "abort"
+    assert transactions(registry, "aborted") == 1
+    assert transactions(registry, "committed") == 0
+
+
 @pytest.mark.parametrize(
     ("request_kind", "code"),
     [
