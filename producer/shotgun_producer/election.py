@@ -20,10 +20,12 @@ from shotgun_runtime.settings import Settings
 log = logging.getLogger(__name__)
 
 SESSION_MS = 6_000
-HEARTBEAT_MS = 1_000
+HEARTBEAT_MS = 250
+"""The member that stays learns with its next heartbeat that another one has left."""
+
 STOP_SECONDS = 5.0
 LEAVE_SECONDS = 15.0
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class Election:
                 self._failure = failure
                 self._is_standing = False
                 self._changed.notify_all()
-            if failure is not None:
+            if failure is not None or self._stop.is_set():
                 return
 
     def _stand(self) -> None:
@@ -142,15 +144,21 @@ class Election:
                 on_revoke=self._on_revoke,
                 on_lost=self._on_revoke,
             )
-            while self._wants and not self._closed:
+            while self._wants and not self._closed and not self._has_stopped():
                 message = consumer.poll(_POLL_SECONDS)
                 if message is not None:
                     self._note(message)
-                if self._stop.is_set() and self._term is not None:
-                    self._term.halt.set()
         finally:
             self._end_term()
             consumer.close()
+
+    def _has_stopped(self) -> bool:
+        """Whether a stop is requested and nothing more can be published: there is no reason to stay."""
+        if not self._stop.is_set():
+            return False
+        if self._term is not None:
+            self._term.halt.set()
+        return self._term is None or self._term.finished.is_set()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:

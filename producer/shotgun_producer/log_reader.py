@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
@@ -19,6 +21,8 @@ from .errors import HaltedError, RecycleError
 PATIENCE_SECONDS = 60.0
 _CALL_SECONDS = 5.0
 _POLL_SECONDS = 0.2
+_AGAIN_SECONDS = 0.3
+_FETCH_MS = 10
 _METADATA_SECONDS = 2.0
 
 
@@ -47,11 +51,13 @@ class LogReader:
         settings: Settings,
         halt: threading.Event,
         watch: BrokerWatch | None = None,
+        client: AdminClient | None = None,
         patience: float = PATIENCE_SECONDS,
     ) -> LogReader:
-        """A reader of the configured brokers."""
-        config = consumer_config(settings, watch=watch, enable_partition_eof=True)
-        return cls(new_consumer(config), admin(settings), halt, patience)
+        """A reader of the configured brokers. `client`: one that is connected already."""
+        # The end of a partition is only told when a fetch comes back empty, so an empty fetch must not be waited for.
+        config = consumer_config(settings, watch=watch, enable_partition_eof=True, fetch_wait_max_ms=_FETCH_MS)
+        return cls(new_consumer(config), client or admin(settings), halt, patience)
 
     def close(self) -> None:
         """Gives the connections back."""
@@ -73,6 +79,7 @@ class LogReader:
         if start >= end:
             return
         deadline = Deadline.after(self._patience)
+        self._know(topic)
         self._consumer.assign([TopicPartition(topic, partition, start)])
         try:
             while not deadline.expired:
@@ -94,6 +101,11 @@ class LogReader:
             "read", f"{topic}[{partition}] could not be read from offset {start} to {end}: no answer in time"
         )
 
+    def _know(self, topic: str) -> None:
+        # Else librdkafka looks for the leader only when it next goes through its topics, once a second.
+        with contextlib.suppress(KafkaException):
+            self._consumer.list_topics(topic, timeout=_METADATA_SECONDS)
+
     @staticmethod
     def _is_end(message: Message, end: int) -> bool:
         error = message.error()
@@ -108,29 +120,29 @@ class LogReader:
         raise RecycleError("read", explain(error))
 
     def _offset(self, topic: str, partition: int, spec: OffsetSpec) -> int:
-        place = TopicPartition(topic, partition)
+        """Asks again when the answer is not there at once: now and then librdkafka sits on one request for 3 s."""
         deadline = Deadline.after(self._patience)
+        asked: set[Future[Any]] = set()
+        reason = "no answer in time"
         while not self._halt.is_set():
-            futures = self._admin.list_offsets(
-                {place: spec},
-                isolation_level=IsolationLevel.READ_UNCOMMITTED,
-                request_timeout=_CALL_SECONDS,
-            )
-            reason = "no answer in time"
-            try:
-                offset = int(futures[place].result().offset)
-            except KafkaException as error:
-                _refuse(f"{topic}[{partition}]", error.args[0])
-                reason = explain(error.args[0])
-            else:
-                # A broker that does not answer in time is no error to librdkafka, but an offset below zero.
-                if offset >= 0:
+            asked.add(self._ask_for_offset(TopicPartition(topic, partition), spec))
+            done, asked = wait(asked, _AGAIN_SECONDS, FIRST_COMPLETED)
+            for future in done:
+                offset = _answer(future, f"{topic}[{partition}]")
+                if isinstance(offset, int):
                     return offset
+                reason = offset
             if deadline.expired:
                 raise RecycleError("read", f"{topic}[{partition}]: {reason}")
-            self._halt.wait(_POLL_SECONDS)
-            self._learn_leader(topic)
+            if done:
+                self._halt.wait(_POLL_SECONDS)
+                self._learn_leader(topic)
         raise HaltedError
+
+    def _ask_for_offset(self, place: TopicPartition, spec: OffsetSpec) -> Future[Any]:
+        return self._admin.list_offsets(
+            {place: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_CALL_SECONDS
+        )[place]
 
     def _learn_leader(self, topic: str) -> None:
         """Asks who leads the topic now: an admin client goes on with an epoch that is over, and is refused for it."""
@@ -146,3 +158,16 @@ def _refuse(place: str, error: KafkaError) -> None:
 def _offset(message: Message) -> int:
     offset = message.offset()
     return -1 if offset is None else offset
+
+
+def _answer(future: Future[Any], place: str) -> int | str:
+    """The offset, or why there is none. Raises as `_refuse`."""
+    error = future.exception()
+    if isinstance(error, KafkaException):
+        _refuse(place, error.args[0])
+        return explain(error.args[0])
+    if error is not None:
+        raise error
+    offset = int(future.result().offset)
+    # A broker that does not answer in time is no error to librdkafka, but an offset below zero.
+    return offset if offset >= 0 else "no answer in time"

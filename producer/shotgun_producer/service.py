@@ -30,6 +30,7 @@ from .rights_look import require_rights
 from .session import Session
 from .site_reader import SiteReader
 from .site_voice import MainVoice
+from .spare import Spare
 from .stable_offset import StableOffsetWatch
 from .surroundings import Surroundings
 
@@ -68,6 +69,7 @@ class ProducerService:
             ),
             client=client,
             watch=self._watch,
+            spare=Spare(settings, self._watch),
             metrics=self._metrics,
             health=health,
             page_size=PageSize(),
@@ -90,6 +92,7 @@ class ProducerService:
             pass
         finally:
             self._election.close(min(LEAVE_SECONDS, self._shutdown.deadline.remaining() / 2))
+            self._around.spare.close()
             self._around.site.close()
         log.info("Stopped")
 
@@ -149,6 +152,7 @@ class ProducerService:
         elif not self._health.ready[0]:
             log.info("Standing by: another instance may be active")
             self._health.set_ready()
+        self._around.spare.keep_ready()
         try:
             term = self._election.wait_for_term(0.5)
         except KafkaRefusedError as error:
@@ -166,7 +170,7 @@ class ProducerService:
 
     def _serve(self, term: Term) -> None:
         while not term.halt.is_set():
-            session = Session(self._around, term.halt)
+            session = Session(self._around, term.halt, term.finished)
             try:
                 self._run(session)
             except HaltedError:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from shotgun_runtime.kafka import new_producer, producer_config
-
-from .election import transactional_id_of
+from .errors import HaltedError
 from .event_log import EventLog
 from .log_reader import LogReader
 from .main_loop import MainLoop
@@ -21,12 +19,13 @@ CLOSE_SECONDS = 10.0
 class Session:
     """Publishes until it must stop. Used once; everything that it knows comes from the checkpoint.
 
-    `run` never returns normally. It raises HaltedError when `halt` is set, FencedError, RecycleError,
-    DecisionNeededError, and what refuses for good: SiteRefusedError, KafkaRefusedError, ConfigurationError.
+    `run` never returns normally. It raises HaltedError when `halt` is set, and sets `finished` as soon as nothing more
+    can be published; FencedError, RecycleError, DecisionNeededError, and what refuses for good: SiteRefusedError, KafkaRefusedError, ConfigurationError.
     """
 
-    def __init__(self, around: Surroundings, halt: threading.Event) -> None:
+    def __init__(self, around: Surroundings, halt: threading.Event, finished: threading.Event) -> None:
         self._around = around
+        self._finished = finished
         self._halt = halt
         self._events = EventLog(around.site, halt)
         self._loop: MainLoop | None = None
@@ -40,12 +39,12 @@ class Session:
         """See the class."""
         around = self._around
         settings = around.settings
-        producer = new_producer(
-            producer_config(settings, transactional_id=transactional_id_of(settings), watch=around.watch)
-        )
         stream = settings.stream
         publisher = Publisher(
-            producer, topic=stream.topic, checkpoint_topic=stream.checkpoint_topic, metrics=around.metrics
+            around.spare.take(),
+            topic=stream.topic,
+            checkpoint_topic=stream.checkpoint_topic,
+            metrics=around.metrics,
         )
         try:
             publisher.fence(self._halt)
@@ -53,6 +52,10 @@ class Session:
             around.metrics.active.set(1)
             around.health.set_ready()
             self._loop.run()
+        except HaltedError:
+            # Nothing is open: the next one may be elected while this one still closes.
+            self._finished.set()
+            raise
         finally:
             around.metrics.active.set(0)
             publisher.close(min(CLOSE_SECONDS, settings.shutdown_timeout / 2))

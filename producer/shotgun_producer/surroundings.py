@@ -14,6 +14,7 @@ from .metrics import Metrics
 from .page_size import PageSize
 from .site_reader import SiteReader
 from .site_voice import QuietVoice
+from .spare import Spare
 from .stable_offset import StableOffsetWatch
 
 
@@ -25,6 +26,7 @@ class Surroundings:
     site: SiteReader
     client: AdminClient
     watch: BrokerWatch
+    spare: Spare
     metrics: Metrics
     health: Health
     page_size: PageSize

@@ -1,0 +1,53 @@
+"""A Kafka producer that is connected before it is needed: a takeover then fences without waiting for connections."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+from confluent_kafka import Producer
+
+from shotgun_runtime.kafka import BrokerWatch, new_producer, producer_config
+from shotgun_runtime.settings import Settings
+
+from .election import transactional_id_of
+
+log = logging.getLogger(__name__)
+
+_CONNECT_SECONDS = 1.0
+
+
+class Spare:
+    """Holds one transactional producer that has not been fenced in and so shuts out nobody. One owner, one thread."""
+
+    def __init__(self, settings: Settings, watch: BrokerWatch) -> None:
+        self._settings = settings
+        self._watch = watch
+        self._producer: Producer | None = None
+
+    def keep_ready(self) -> None:
+        """Makes the producer and its connections when there is none, and serves its callbacks. Takes a second at most.
+
+        librdkafka looks for the coordinator of transactions only every 500 ms as long as no broker is connected.
+        """
+        if self._producer is None:
+            self._producer = self._new()
+            with contextlib.suppress(Exception):
+                self._producer.list_topics(self._settings.stream.topic, timeout=_CONNECT_SECONDS)
+        with contextlib.suppress(Exception):
+            self._producer.poll(0)
+
+    def take(self) -> Producer:
+        """The producer, which is the caller's from now on."""
+        taken, self._producer = self._producer, None
+        return taken or self._new()
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._producer = None
+
+    def _new(self) -> Producer:
+        config = producer_config(
+            self._settings, transactional_id=transactional_id_of(self._settings), watch=self._watch
+        )
+        return new_producer(config)
