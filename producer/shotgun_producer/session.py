@@ -20,7 +20,8 @@ class Session:
     """Publishes until it must stop. Used once; everything that it knows comes from the checkpoint.
 
     `run` never returns normally. It raises HaltedError when `halt` is set, and sets `finished` as soon as nothing more
-    can be published; FencedError, RecycleError, DecisionNeededError, and what refuses for good: SiteRefusedError, KafkaRefusedError, ConfigurationError.
+    can be published; FencedError, RecycleError, DecisionNeededError, and what refuses for good: SiteRefusedError,
+    KafkaRefusedError, ConfigurationError.
     """
 
     def __init__(self, around: Surroundings, halt: threading.Event, finished: threading.Event) -> None:

@@ -10,7 +10,8 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import yaml
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 from prometheus_client.parser import text_string_to_metric_families
 from support import PATIENCE, Kafka, Process, wait_until
 
@@ -82,6 +83,12 @@ class Bench:
         """The records in the order of the topic."""
         self._reader.read_on()
         return list(self._reader.messages)
+
+    def end_offset(self, isolation: IsolationLevel) -> int:
+        """Where the topic ends for such readers: for committed ones before the first open transaction."""
+        place = TopicPartition(self.topic, 0)
+        futures = self.kafka.admin.list_offsets({place: OffsetSpec.latest()}, isolation_level=isolation)  # type: ignore[no-untyped-call]
+        return int(futures[place].result(PATIENCE).offset)
 
     def wait_for_all(self, timeout: float = PATIENCE) -> None:
         """Until every visible id was published, and then: none twice, and none that is not visible."""

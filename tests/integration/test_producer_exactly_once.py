@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from producer_kit import Bench
+from confluent_kafka import IsolationLevel
+from producer_kit import Bench, Running
 from support import Kafka, Process, wait_until
 
 from shotgun_sandbox.site import SandboxSite, SiteOptions
@@ -183,6 +184,47 @@ def test_one_that_was_frozen_publishes_nothing_when_it_wakes_and_stands_by(
     settle(site)
     bench.wait_for_all()
     assert [one.process.terminate() for one in (frozen, second)] == [0, 0]
+
+
+def test_one_that_was_frozen_in_the_middle_of_a_transaction_never_commits_it(
+    spawn: Callable[..., Process], tmp_path: Path, kafka: Kafka, site: SandboxSite
+) -> None:
+    # Given an active producer that is frozen while a transaction of it is open
+    bench = Bench(spawn, tmp_path, kafka, site, poll_interval="10ms")
+    frozen = bench.start()
+    frozen.wait_active()
+    second = bench.start()
+    second.process.wait_for_line("Standing by")
+    site.admin.start_generator(rate=200)
+    wait_until(lambda: is_frozen_in_a_transaction(bench, frozen), message="frozen in a transaction")
+
+    # When the other one has taken over, and it wakes up while events flow
+    second.wait_active()
+    published = len(bench.published())
+    wait_until(lambda: len(bench.published()) > published + 100, message="the other one publishes")
+    frozen.process.signal(signal.SIGCONT)
+
+    # Then it stands by without a restart, and nothing was published twice
+    wait_until(lambda: frozen.metric("active") == 0, message="the frozen one is no longer active")
+    wait_until(lambda: frozen.readiness() == "ready", message="it stands by")
+    assert second.metric("active") == 1
+    assert second.metric("reconciled_events_total") == 0
+
+    # And it takes over in its turn
+    assert second.process.terminate() == 0
+    frozen.wait_active()
+    settle(site)
+    bench.wait_for_all()
+    assert frozen.process.terminate() == 0
+
+
+def is_frozen_in_a_transaction(bench: Bench, producer: Running) -> bool:
+    """Freezes it, and lets it go on when no transaction of it was open."""
+    producer.process.signal(signal.SIGSTOP)
+    if bench.end_offset(IsolationLevel.READ_COMMITTED) < bench.end_offset(IsolationLevel.READ_UNCOMMITTED):
+        return True
+    producer.process.signal(signal.SIGCONT)
+    return False
 
 
 def test_two_producers_started_together_publish_once(
