@@ -30,15 +30,16 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One time of being elected. `halt` is set when it is over; the publishing side then stops and sets `finished`."""
+    """One time of being elected. `halt` is set when it is over; who serves it then stops and sets `finished`."""
 
     halt: threading.Event = field(default_factory=threading.Event)
     finished: threading.Event = field(default_factory=threading.Event)
+    served: threading.Event = field(default_factory=threading.Event)
 
-    def end(self) -> None:
-        """Ends the term and waits, for a bounded time, until publishing has stopped."""
-        self.halt.set()
-        self.finished.wait(STOP_SECONDS)
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is published in it any more."""
+        return self.finished.is_set() or not self.served.is_set()
 
 
 class Election:
@@ -91,7 +92,10 @@ class Election:
             refusal, self._refusal = self._refusal, None
             if refusal is not None:
                 raise KafkaRefusedError(f"Kafka refused: {explain(refusal)}")
-            return self._term if self._is_elected() else None
+            if self._term is None or self._term.halt.is_set():
+                return None
+            self._term.served.set()
+            return self._term
 
     def close(self, seconds: float) -> None:
         """Leaves the group and ends the thread, within `seconds`."""
@@ -156,9 +160,7 @@ class Election:
         """Whether a stop is requested and nothing more can be published: there is no reason to stay."""
         if not self._stop.is_set():
             return False
-        if self._term is not None:
-            self._term.halt.set()
-        return self._term is None or self._term.finished.is_set()
+        return self._halt_term() is None
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:
@@ -182,10 +184,19 @@ class Election:
             log.debug("unassign: %s", explain(error.args[0]))
 
     def _end_term(self) -> None:
-        term = self._term
+        """Ends the term, and waits for a bounded time until nothing is published any more."""
+        term = self._halt_term()
         if term is not None:
-            term.end()
-            self._term = None
+            term.finished.wait(STOP_SECONDS)
+        self._term = None
+
+    def _halt_term(self) -> Term | None:
+        """Halts the term; returns it while it is still served."""
+        with self._changed:
+            term = self._term
+            if term is not None:
+                term.halt.set()
+            return None if term is None or term.is_over else term
 
     def _note(self, message: Message) -> None:
         error = message.error()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from email.utils import formatdate
 
 import pytest
+from answering_site import Site
 from prometheus_client import CollectorRegistry
 
 from shotgun_producer.errors import HaltedError
@@ -16,7 +19,7 @@ from shotgun_producer.first_position import Position, first_position
 from shotgun_producer.holes import NEAR_IDS, Plan
 from shotgun_producer.metrics import Metrics
 from shotgun_producer.site_reader import SiteReader
-from shotgun_producer.site_voice import MainVoice
+from shotgun_producer.site_voice import MainVoice, QuietVoice
 from shotgun_runtime.backoff import Backoff
 from shotgun_runtime.errors import ConfigurationError, SiteRefusedError
 from shotgun_runtime.health import Health
@@ -231,3 +234,27 @@ def test_the_sites_clock_is_used(site: SandboxSite, events: EventLog) -> None:
     site.admin.advance(86_400)
     events.newest_id()
     assert abs(events.now() - site.admin.time()) < 5
+
+
+def test_the_wrong_clock_of_one_proxy_is_no_skew(halt: threading.Event) -> None:
+    def date(ahead: float) -> str:
+        return formatdate(time.time() + ahead, usegmt=True)
+
+    site = Site()
+    site.thread.start()
+    registry = CollectorRegistry()
+    reader = SiteReader(site.settings(), Metrics(registry), QuietVoice())
+
+    def skew(ahead: float) -> float:
+        site.date = date(ahead)
+        reader.find([], ["id"], halt=halt)
+        value = registry.get_sample_value("shotgun_producer_clock_skew_seconds")
+        assert value is not None
+        return value
+
+    assert abs(skew(0)) < 2
+    assert abs(skew(3_600)) < 2
+    assert abs(skew(-3_600)) < 2
+    assert abs(skew(0)) < 2
+    reader.close()
+    site.close()
