@@ -63,7 +63,7 @@ class Session:
 
     def _open(self, publisher: Publisher) -> Progress:
         around = self._around
-        reader = LogReader.open(around.settings, self._halt, around.watch)
+        reader = LogReader.open(around.settings, self._halt, around.watch, around.client)
         try:
             opening = Opening(around.settings, around.client, reader, self._events, around.metrics)
             return opening.open(publisher, self._halt)
