@@ -56,7 +56,9 @@ class LogReader:
     ) -> LogReader:
         """A reader of the configured brokers. `client`: one that is connected already."""
         # The end of a partition is only told when a fetch comes back empty, so an empty fetch must not be waited for.
-        config = consumer_config(settings, watch=watch, enable_partition_eof=True, fetch_wait_max_ms=_FETCH_MS)
+        config = consumer_config(
+            settings, watch=watch, enable_partition_eof=True, fetch_wait_max_ms=_FETCH_MS
+        )
         return cls(new_consumer(config), client or admin(settings), halt, patience)
 
     def close(self) -> None:
