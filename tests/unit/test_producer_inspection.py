@@ -76,7 +76,7 @@ def test_a_restored_site_that_has_passed_the_head_is_told_by_its_dates(
     text = finding(reading)
     assert "event 20 was created at" in text
     assert "another site answers at this address, or it was restored from a backup" in text
-    assert "for example to 41" in text
+    assert "shotgun-producer checkpoint set 40 --yes" in text
 
 
 def test_another_site_is_told_by_its_dates(site: SandboxSite, reading: Reading) -> None:
