@@ -59,7 +59,7 @@ class PageWriter:
                 self._maker.make(rows[event.id], late=event.late, now=polled.now, backfill=job_of(event.id))
                 for event in wanted
             ]
-            self._progress.take_anchor(rows[event.id] for event in wanted)
+            self._progress.take_anchor([rows[event.id] for event in wanted])
             self._commit(records, polled.now)
             self._counts.count(wanted, records, self._progress.holes.head)
 

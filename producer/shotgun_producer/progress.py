@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shotgun_schemas.checkpoint import Anchor, Checkpoint, Hole
@@ -74,13 +74,16 @@ class Progress:
         """The highest event that was published and whose date is known: by it the site is known again."""
         return self._anchor
 
-    def take_anchor(self, rows: Iterable[Row]) -> None:
-        """Takes the highest of these rows, which are being published, as the anchor, if it has a date."""
-        for row in rows:
+    def take_anchor(self, rows: Sequence[Row]) -> None:
+        """Takes the highest of these rows, which are being published in this order, as the anchor, if it has a date."""
+        known = 0 if self._anchor is None else self._anchor.id
+        for row in reversed(rows):
             number, date = row["id"], row.get("created_at")
-            is_higher = self._anchor is None or number > self._anchor.id
-            if is_higher and isinstance(date, str) and parse_created_at(date) is not None:
+            if number <= known:
+                return
+            if isinstance(date, str) and parse_created_at(date) is not None:
                 self._anchor = Anchor(number, date)
+                return
 
     def moved_to(self, end_offsets: Mapping[int, int]) -> None:
         """Takes note of how far the partitions have been written."""

@@ -105,7 +105,7 @@ class Reading:
         ends = (len(self.found),)
         place = Place(self.settings.url, "events", "id", 1)
         begun = Progress.begin(place, Position(0), ends, self.events.now())
-        begun.take_anchor(self.rows.values())
+        begun.take_anchor(list(self.rows.values()))
         now = begun.checkpoint(self.events.now())
         return Progress(replace(now, head=self.holes.head, holes=self.holes.snapshot()))
 
