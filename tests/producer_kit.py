@@ -119,10 +119,13 @@ class Reader:
 
     def read_on(self) -> None:
         """Read what was committed when this was called; nothing while there is no such topic."""
+        end = None
         try:
             _, end = self._consumer.get_watermark_offsets(self._place, timeout=5)
         except KafkaException:
-            return
+            # A client that lost its broker may answer so from memory for minutes; reading is what wakes it up.
+            if not self._is_assigned:
+                return
         if not self._is_assigned:
             self._consumer.assign([self._place])
             self._is_assigned = True
@@ -132,7 +135,7 @@ class Reader:
                 break
             self.ids.append(int(message.key() or b""))
             self.messages.append(message)
-            if (message.offset() or 0) + 1 >= end:
+            if end is not None and (message.offset() or 0) + 1 >= end:
                 break
 
 

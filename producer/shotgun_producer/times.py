@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import lru_cache
 
 
 def parse_created_at(text: object) -> float | None:
@@ -10,8 +11,12 @@ def parse_created_at(text: object) -> float | None:
 
     A date without a zone is taken as UTC.
     """
-    if not isinstance(text, str):
-        return None
+    return _parse(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str) -> float | None:
+    # Kept: rows are read twice, and neighbours share their second.
     try:
         moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
     except ValueError:

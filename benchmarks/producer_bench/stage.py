@@ -1,0 +1,119 @@
+"""Site, broker and producer as processes of their own, and what can be read off them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.request import urlopen
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from shotgun_sandbox.site.admin_client import SiteAdmin
+
+T = TypeVar("T")
+BIN = Path(sys.executable).parent
+DEADLINE = 900.0
+
+
+def until(condition: Callable[[], T], what: str, seconds: float = DEADLINE, pause: float = 0.05) -> T:
+    """The first true answer. Raises TimeoutError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = condition()
+        if answer:
+            return answer
+        time.sleep(pause)
+    raise TimeoutError(f"not within {seconds:g} s: {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A simulated site in a process of its own."""
+
+    url: str
+    script_name: str
+    api_key: str
+    admin: SiteAdmin
+
+    @property
+    def login(self) -> dict[str, str]:
+        """The section `shotgun` of a configuration."""
+        return {"url": self.url, "script_name": self.script_name, "api_key": self.api_key}
+
+
+@contextmanager
+def site(**options: Any) -> Iterator[Site]:
+    """A site with these options of `shotgun-sandbox site`, `_` for the dash."""
+    words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    process = subprocess.Popen([BIN / "shotgun-sandbox", "site", *words], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        yield Site(ready["url"], ready["script_name"], ready["api_key"], SiteAdmin(ready["admin_url"]))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class Producer:
+    """A `shotgun-producer run` and its metrics."""
+
+    def __init__(self, topic: str, port: int) -> None:
+        self.topic = topic
+        self._url = f"http://127.0.0.1:{port}/metrics"
+
+    def figures(self) -> dict[str, float]:
+        """Every metric without labels, by name; those with labels are summed up."""
+        with urlopen(self._url, timeout=30) as answer:
+            text = answer.read().decode()
+        figures: dict[str, float] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                name = sample.name.removeprefix("shotgun_producer_")
+                figures[name] = figures.get(name, 0.0) + sample.value
+        return figures
+
+    def wait_active(self) -> None:
+        """Until it publishes."""
+        until(lambda: self.figures()["active"] == 1, "the producer is active", 120)
+
+
+@contextmanager
+def producer(servers: str, site: Site, **options: Any) -> Iterator[Producer]:
+    """A producer of a stream of its own; `options` are keys of the section `producer`."""
+    topic = f"bench.{uuid.uuid4().hex[:8]}"
+    values = {
+        "shotgun": site.login,
+        "kafka": {"bootstrap_servers": servers},
+        "stream": {
+            "topic": topic,
+            "checkpoint_topic": f"{topic}.checkpoint",
+            "control_topic": f"{topic}.control",
+        },
+        "producer": options,
+        "http": {"host": "127.0.0.1", "port": 0},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        config, output = Path(folder) / "stream.yaml", Path(folder) / "output"
+        config.write_text(yaml.safe_dump(values))
+        with output.open("wb") as out:
+            process = subprocess.Popen(
+                [BIN / "shotgun-producer", "run", "--config", config], stdout=out, stderr=out
+            )
+        try:
+            port = until(lambda: re.search(r"served on port (\d+)", output.read_text()), "it starts", 120)
+            yield Producer(topic, int(port.group(1)))
+        finally:
+            process.terminate()
+            process.wait()
