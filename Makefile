@@ -6,13 +6,16 @@ STAMP := $(VENV)/.installed
 PACKAGES := schemas runtime producer consumer sandbox
 CHECKED := $(PACKAGES) plugins tests benchmarks
 
-.PHONY: demo test lint format bench clean constraints
+.PHONY: demo test chaos lint format bench clean constraints
 
 demo: $(STAMP)  ## The main job on embedded defaults: site, broker, producer, two teams' consumers. Ctrl-C ends it.
 	@$(BIN)/shotgun-sandbox demo $(ARGS)
 
 test: $(STAMP)  ## All tests, on a real Apache Kafka that the suite starts itself.
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(STAMP)  ## The producer under random faults, 20 minutes long; CHAOS_MINUTES=60, CHAOS_SEED=7 to replay.
+	@CHAOS_MINUTES=$${CHAOS_MINUTES:-20} $(BIN)/python -m pytest -s tests/chaos/test_producer_chaos.py $(ARGS)
 
 lint: $(STAMP)  ## Format, style, types and the import table.
 	@$(BIN)/ruff format --check $(CHECKED)

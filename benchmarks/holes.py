@@ -167,7 +167,7 @@ def follow(studio: Studio, seconds: float, seed: int, hold_seconds: float = 0.0)
             tally.ranges.append(len(plan.ranges))
         if seen and reach is not None:
             continue
-        now = _next_poll(now, site, holes, hold_seconds)
+        now = _next_poll(now, site, holes)
     tally.checkpoint_bytes = len(encode_holes(holes.snapshot()))
     return tally
 
@@ -182,10 +182,10 @@ def already_followed(past: Mapping[int, Row]) -> Holes:
     )
 
 
-def _next_poll(now: float, site: Site, holes: Holes, hold_seconds: float) -> float:
+def _next_poll(now: float, site: Site, holes: Holes) -> float:
     """A second later; polls that would ask for everything and find nothing are left out, they change nothing."""
     due = site.next_due()
-    if hold_seconds or site.is_waiting() or due is None or holes.hot >= 150:
+    if site.is_waiting() or due is None or holes.hot >= 190:
         return now + 1.0
     return max(now + 1.0, now + float(int(due - now)))
 
@@ -242,7 +242,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def span(seconds: float) -> str:
     """A time in words of one unit."""
-    if seconds < 60:
+    if seconds < 100:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
@@ -299,7 +299,7 @@ def late(seed: int) -> Table:
 def holds(seed: int) -> Table:
     """Order bought with delay."""
     studios = {
-        "0.9/s, blocks of 33": (Studio(0.9), 800),
+        "0.9/s, blocks of 33": (Studio(0.9), 500),
         "20/s, blocks of 33": (Studio(20.0), 6_000),
         "200/s, blocks of 33": (Studio(200.0), 6_000),
         "20/s, single ids": (Studio(20.0, block=1), 6_000),

@@ -118,13 +118,17 @@ class Holes:
         return tuple(self._ranges.values())
 
     def plan(self, now: float, limit: int = MAX_RANGES) -> Plan:
-        """The next request: at most `limit` ranges, those first whose turn is longest past."""
+        """The next request: at most `limit` ranges.
+
+        When there are more, the cold ones have their share, and of the hot ones half are those nearest the head, where
+        most rows appear, and the other half those whose turn is longest past.
+        """
         self._cool_down(now, limit)
         due = list(islice(self._cold.irange(maximum=(int(now), self._head)), limit))
         share = min(len(due), limit // COLD_SHARE)
-        turn = list(islice(self._hot, limit - share))
-        turn += due[: limit - len(turn)]
-        ranges = sorted(first for _, first in turn)
+        turn = self._hot_turn(limit - share)
+        turn += [first for _, first in due[: limit - len(turn)]]
+        ranges = sorted(turn)
         return Plan(self._head, tuple((first, self._ranges[first].last) for first in ranges))
 
     def observe(
@@ -184,6 +188,16 @@ class Holes:
         if before is not None:
             known.append(before)
         return list(IdRanges((hole.first, hole.last) for hole in known).outside(first, last))
+
+    def _hot_turn(self, room: int) -> list[int]:
+        if len(self._hot) <= room:
+            return [first for _, first in self._hot]
+        nearest = [
+            first for first in islice(reversed(self._ranges), room // 2) if not self._ranges[first].interval
+        ]
+        taken = set(nearest)
+        others = (first for _, first in self._hot if first not in taken)
+        return nearest + list(islice(others, room - len(nearest)))
 
     def _fill(self, ids: Sequence[int], now: float) -> list[Found]:
         found: list[Found] = []

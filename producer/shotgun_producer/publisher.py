@@ -40,8 +40,8 @@ COMMIT_SECONDS = 14.0
 ABORT_SECONDS = 5.0
 SLOW_COMMIT_SECONDS = 5.0
 
-_CONSEQUENCES = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
-"""What becomes of records when a transaction is aborted for another reason."""
+_CONSEQUENCES = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._MSG_TIMED_OUT})
+"""What becomes of records when a transaction is aborted for another reason, or no broker answers: no news of them."""
 
 
 class Publisher:

@@ -160,12 +160,20 @@ def test_a_hole_stays_when_it_is(created_at: float | None, newest: int) -> None:
 def test_no_hole_starves_when_there_are_more_than_one_request_takes() -> None:
     holes = Holes(9_000, [Hole(number, number, NOW, NOW) for number in range(2, 2_002, 2)])
     asked: set[tuple[int, int]] = set()
-    for second in range(5):
+    for second in range(9):
         plan = holes.plan(NOW + 1 + second)
         assert len(plan.ranges) == 200
         asked.update(plan.ranges)
         look(holes, NOW + 1 + second)
     assert len(asked) == 1_000
+
+
+def test_the_holes_nearest_the_head_are_asked_for_with_every_poll_however_many_there_are() -> None:
+    holes = Holes(9_000, [Hole(number, number, NOW, NOW) for number in range(2, 2_002, 2)])
+    for second in range(3):
+        asked = holes.plan(NOW + 1 + second).ranges
+        assert set(asked) >= {(number, number) for number in range(1_802, 2_002, 2)}
+        look(holes, NOW + 1 + second)
 
 
 def test_many_due_cold_holes_leave_room_for_the_hot_ones() -> None:
