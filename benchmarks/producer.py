@@ -2,7 +2,7 @@
 
 Site, broker and producer are processes of their own, started by this command. The default is quick; the figures in
 docs/producer.md are those of `--full`, which takes about fifteen minutes.
-Run: python benchmarks/producer.py [--full] [--only catch-up|cpu|latency|idle]
+Run: python benchmarks/producer.py [--full] [--events N] [--only catch-up|cpu|latency|idle]
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from producer_bench.latency import latency
 
 from shotgun_sandbox.broker import Broker
 
-Part = Callable[[str], Any]
+Part = Callable[[str, int], Any]
 QUICK: dict[str, Part] = {
-    "catch-up": lambda servers: catch_up(servers, 30_000, (1, 8)),
-    "cpu": lambda servers: cpu(servers, 10_000, 1),
-    "latency": lambda servers: latency(servers, (20.0,), (1.0, 0.25), 10),
-    "idle": lambda servers: idle(servers, 10),
+    "catch-up": lambda servers, events: catch_up(servers, events or 30_000, (1, 8)),
+    "cpu": lambda servers, events: cpu(servers, events or 10_000, 1),
+    "latency": lambda servers, _: latency(servers, (20.0,), (1.0, 0.25), 10),
+    "idle": lambda servers, _: idle(servers, 10),
 }
 FULL: dict[str, Part] = {
-    "catch-up": lambda servers: catch_up(servers, 200_000, (1, 2, 4, 8)),
-    "cpu": lambda servers: cpu(servers, 40_000, 3),
-    "latency": lambda servers: latency(servers, (1.0, 20.0, 200.0), (1.0, 0.25), 60),
-    "idle": lambda servers: idle(servers, 20),
+    "catch-up": lambda servers, events: catch_up(servers, events or 200_000, (1, 2, 4, 8)),
+    "cpu": lambda servers, events: cpu(servers, events or 40_000, 3),
+    "latency": lambda servers, _: latency(servers, (1.0, 20.0, 200.0), (1.0, 0.25), 60),
+    "idle": lambda servers, _: idle(servers, 20),
 }
 
 
@@ -42,12 +42,15 @@ def main() -> None:
     parser.add_argument(
         "--full", action="store_const", const=FULL, default=QUICK, help="All cases, 200,000 events."
     )
+    parser.add_argument(
+        "--events", type=int, default=0, help="Events of catch-up and cpu, instead of the usual."
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     results: dict[str, Any] = {}
     with Broker() as broker:
         for name in options.only or FULL:
-            results[name] = options.full[name](broker.bootstrap_servers)
+            results[name] = options.full[name](broker.bootstrap_servers, options.events)
             if not options.json:
                 print(f"{name}\n", *_lines(results[name]), sep="\n", end="\n\n", flush=True)
     if options.json:
