@@ -60,11 +60,18 @@ class EventLog:
         """The lowest id that is visible, None when none is."""
         return self._one_id([], "asc")
 
-    def first_id_since(self, moment: datetime) -> int | None:
-        """The lowest visible id that was created at `moment` or later, None when there is none."""
+    def first_id_since(self, moment: datetime, until: datetime | None = None) -> int | None:
+        """The lowest visible id that was created at `moment` or later, and before `until`; None when there is none."""
         # The site knows no "at or after"; its times have whole seconds.
         before = moment.replace(microsecond=0) - timedelta(seconds=0 if moment.microsecond else 1)
-        return self._one_id([["created_at", "greater_than", before.strftime("%Y-%m-%dT%H:%M:%SZ")]], "asc")
+        filters = [["created_at", "greater_than", _site_time(before)]]
+        if until is not None:
+            filters.append(["created_at", "less_than", _site_time(until)])
+        return self._one_id(filters, "asc")
+
+    def pages_between(self, first: int, last: int, fields: Sequence[str]) -> Iterator[Page]:
+        """The visible rows from `first` to `last`, both included, with these fields, a page at a time, ascending."""
+        return self._pages(first, last, fields, LARGEST)
 
     def count_between(self, first: int, last: int) -> int:
         """How many ids from `first` to `last`, both included, are visible."""
@@ -90,6 +97,10 @@ class EventLog:
         )
         page = read_page(answer.rows, answer.limit)
         return page.sightings[0].id if page.sightings else None
+
+
+def _site_time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _condition(plan: Plan) -> Any:

@@ -117,6 +117,27 @@ class Holes:
         """All ranges in ascending order, for the checkpoint."""
         return tuple(self._ranges.values())
 
+    def ask_again(self, first: int, last: int, since: float) -> None:
+        """Makes ids missing again, as if since then; what lies above the head or in a hole already stays as it is.
+
+        The caller vouches that none of them was ever published: they are found once more when the site shows them.
+        """
+        for low, high in self._unknown(first, min(last, self._head)):
+            self._add(Hole(low, high, int(since), int(since)))
+
+    def hasten(self, ids: Iterable[int], now: float) -> int:
+        """Makes it the turn of the cold ranges that hold any of the ids. Returns how many of the ids are in them."""
+        hastened = 0
+        for number in ids:
+            hole = self._hole_of(number)
+            if hole is None or not hole.interval:
+                continue
+            hastened += 1
+            if hole.probed + hole.interval > now:
+                self._remove(hole)
+                self._add(replace(hole, probed=int(now) - hole.interval))
+        return hastened
+
     def plan(self, now: float, limit: int = MAX_RANGES) -> Plan:
         """The next request: at most `limit` ranges.
 

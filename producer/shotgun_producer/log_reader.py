@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from shotgun_runtime.errors import KafkaRefusedError
@@ -76,6 +76,13 @@ class LogReader:
         """
         return self._offset(topic, partition, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
+    def offset_since(self, topic: str, partition: int, moment: float) -> int:
+        """The offset of the first record whose time is `moment` (seconds since 1970) or later; the end if none is."""
+        end = self.end_offset(topic, partition)  # before the look: what comes meanwhile must not be left out
+        spec = OffsetSpec.for_timestamp(max(0, int(moment * 1000)))
+        offset = self._offset(topic, partition, spec, least=OFFSET_END)
+        return end if offset == OFFSET_END else offset
+
     def read(self, topic: str, partition: int, start: int, end: int) -> Iterator[Message]:
         """The committed records from `start` up to, not including, `end`."""
         if start >= end:
@@ -121,7 +128,7 @@ class LogReader:
         _refuse(f"{message.topic()}[{message.partition()}]", error)
         raise RecycleError("read", explain(error))
 
-    def _offset(self, topic: str, partition: int, spec: OffsetSpec) -> int:
+    def _offset(self, topic: str, partition: int, spec: OffsetSpec, least: int = 0) -> int:
         """Asks again when the answer is not there at once: now and then librdkafka sits on one request for 3 s."""
         deadline = Deadline.after(self._patience)
         asked: set[Future[Any]] = set()
@@ -130,7 +137,7 @@ class LogReader:
             asked.add(self._ask_for_offset(TopicPartition(topic, partition), spec))
             done, asked = wait(asked, _AGAIN_SECONDS, FIRST_COMPLETED)
             for future in done:
-                offset = _answer(future, f"{topic}[{partition}]")
+                offset = _answer(future, f"{topic}[{partition}]", least)
                 if isinstance(offset, int):
                     return offset
                 reason = offset
@@ -162,7 +169,7 @@ def _offset(message: Message) -> int:
     return -1 if offset is None else offset
 
 
-def _answer(future: Future[Any], place: str) -> int | str:
+def _answer(future: Future[Any], place: str, least: int) -> int | str:
     """The offset, or why there is none. Raises as `_refuse`."""
     error = future.exception()
     if isinstance(error, KafkaException):
@@ -171,5 +178,5 @@ def _answer(future: Future[Any], place: str) -> int | str:
     if error is not None:
         raise error
     offset = int(future.result().offset)
-    # A broker that does not answer in time is no error to librdkafka, but an offset below zero.
-    return offset if offset >= 0 else "no answer in time"
+    # A broker that does not answer in time is no error to librdkafka, but an offset far below zero.
+    return offset if offset >= least else "no answer in time"

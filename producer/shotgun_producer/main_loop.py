@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable
 
+from .auditor import Auditor
 from .backfill_jobs import BackfillJobs
 from .backfiller import Backfiller
 from .catch_up import CatchUp, is_far_behind
@@ -41,6 +42,7 @@ class MainLoop:
         halt: threading.Event,
     ) -> None:
         producer = around.settings.producer
+        publish_filter = PublishFilter(producer.exclude_event_types, producer.projects)
         self._around = around
         self._events = events
         self._publisher = publisher
@@ -57,7 +59,7 @@ class MainLoop:
         self._writer = PageWriter(
             publisher,
             progress,
-            publish_filter=PublishFilter(producer.exclude_event_types, producer.projects),
+            publish_filter=publish_filter,
             page_size=around.page_size,
             checkpoint_interval=producer.checkpoint_interval,
             metrics=around.metrics,
@@ -72,13 +74,17 @@ class MainLoop:
             open_spans=self._open_spans,
             limit=around.page_size.rows,
         )
+        self._auditor = Auditor(
+            around.settings, around.watch, around.metrics, progress.base, around.audits, publish_filter.wants
+        )
         self.has_polled = False
 
     def run(self) -> None:
         """See the class."""
         self._show()
         try:
-            self._poll_and_publish()
+            with self._auditor:
+                self._poll_and_publish()
         finally:
             self._backfiller.close()
         raise HaltedError
@@ -100,6 +106,7 @@ class MainLoop:
     def _tick(self) -> None:
         """What must happen often, whatever the loop is busy with."""
         self._around.health.beat()
+        self._auditor.serve(self._progress.holes, self._events.now())
         self._writer.write_checkpoint_if_due(self._events.now())
         self._publisher.serve()
         self._around.stable_offset.look()

@@ -18,6 +18,9 @@ _ROWS = (1.0, 5.0, 20.0, 100.0, 500.0)
 POLL_OUTCOMES = ("rows", "empty", "failed", "refused")
 TRANSACTION_OUTCOMES = ("committed", "aborted", "unknown", "fenced")
 BACKFILL_STATES = ("done", "left")
+AUDIT_OUTCOMES = ("equal", "different", "failed")
+AUDIT_WINDOWS = ("equal", "examined")
+AUDIT_EVENTS = ("cold", "missing")
 RECYCLE_REASONS = ("abort", "unknown_commit", "slow_commit", "fatal", "fenced", "read")
 
 
@@ -180,6 +183,39 @@ DEFINITIONS: tuple[Definition, ...] = (
         "counter",
         "Rows without an integer id, which cannot be published.",
     ),
+    Definition(
+        "shotgun_producer_audit_runs_total",
+        "counter",
+        "Audits: equal, different (ids were lost), failed (the brokers did not answer).",
+        ("outcome",),
+    ),
+    Definition(
+        "shotgun_producer_audit_windows_total",
+        "counter",
+        "Windows of 10,000 ids that audits compared: equal by their counts, or examined id by id.",
+        ("outcome",),
+    ),
+    Definition(
+        "shotgun_producer_audit_events_total",
+        "counter",
+        "Visible events that an audit found: cold ones were still asked for, missing ones counted as read.",
+        ("kind",),
+    ),
+    Definition(
+        "shotgun_producer_audit_asked_again_total",
+        "counter",
+        "Ids that counted as read, were neither on the site nor in the topic, and are asked for again.",
+    ),
+    Definition(
+        "shotgun_producer_audit_hidden_events",
+        "gauge",
+        "Events that the site showed once and did not show at the last audit.",
+    ),
+    Definition(
+        "shotgun_producer_audit_last_timestamp_seconds",
+        "gauge",
+        "When the last audit was finished, in seconds since 1970 by this machine's clock.",
+    ),
 )
 
 
@@ -221,6 +257,12 @@ class Metrics:
         self.oversize_events = metrics.take(Counter, "oversize_events_total")
         self.misfit_events = metrics.take(Counter, "misfit_events_total")
         self.unusable_rows = metrics.take(Counter, "unusable_rows_total")
+        self.audit_runs = metrics.take(Counter, "audit_runs_total")
+        self.audit_windows = metrics.take(Counter, "audit_windows_total")
+        self.audit_events = metrics.take(Counter, "audit_events_total")
+        self.audit_asked_again = metrics.take(Counter, "audit_asked_again_total")
+        self.audit_hidden = metrics.take(Gauge, "audit_hidden_events")
+        self.audit_last = metrics.take(Gauge, "audit_last_timestamp_seconds")
         self._show_zeros()
 
     def _show_zeros(self) -> None:
@@ -237,5 +279,11 @@ class Metrics:
             self.holes_expired.labels(kind)
         for state in BACKFILL_STATES:
             self.backfill_ids.labels(state)
+        for outcome in AUDIT_OUTCOMES:
+            self.audit_runs.labels(outcome)
+        for outcome in AUDIT_WINDOWS:
+            self.audit_windows.labels(outcome)
+        for kind in AUDIT_EVENTS:
+            self.audit_events.labels(kind)
         for tier in ("hot", "cold"):
             self.holes.labels(tier)

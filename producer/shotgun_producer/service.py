@@ -20,6 +20,7 @@ from shotgun_runtime.topics import ensure_topics
 from shotgun_schemas import codec
 from shotgun_schemas.control import schema_key
 
+from .audit_schedule import AuditSchedule
 from .checkpoint_log import StoredCheckpoint, newest_checkpoint
 from .election import Election, Term
 from .errors import FencedError, HaltedError, RecycleError
@@ -74,6 +75,7 @@ class ProducerService:
             health=health,
             page_size=PageSize(),
             stable_offset=self._stable_offset,
+            audits=AuditSchedule(settings.producer.audit_interval),
         )
         self._election = Election(settings, shutdown.requested, self._watch)
         self._backoff = Backoff(initial=0.2, maximum=15.0)

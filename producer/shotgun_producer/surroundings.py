@@ -10,6 +10,7 @@ from shotgun_runtime.health import Health
 from shotgun_runtime.kafka import BrokerWatch
 from shotgun_runtime.settings import Settings
 
+from .audit_schedule import AuditSchedule
 from .metrics import Metrics
 from .page_size import PageSize
 from .site_reader import SiteReader
@@ -31,6 +32,7 @@ class Surroundings:
     health: Health
     page_size: PageSize
     stable_offset: StableOffsetWatch
+    audits: AuditSchedule
 
     def open_reader(self) -> SiteReader:
         """Another reader of the site, for another thread, that is quiet: the poll speaks for the site."""
