@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 from shotgun_schemas.checkpoint import Checkpoint, Hole
 
-from .holes import EXPIRY_SECONDS, NEAR_IDS, Sighting
+from .holes import EXPIRY_SECONDS, NEAR_IDS, Holes, Sighting
 from .id_set import BLOCK, Bits, IdSet, ids_of, ranges_bits, ranges_of, span_bits
 
 MOST_IDS = 10_000_000
@@ -192,6 +192,15 @@ class Findings:
     def is_loss(self) -> bool:
         """Whether ids are nowhere that should be somewhere."""
         return bool(self.missing or self.forgotten)
+
+    def apply(self, holes: Holes, now: float) -> int:
+        """Sees to it that the next polls ask for what was found. Returns how many ids really lay in cold holes.
+
+        `now`: seconds since 1970 by the site's clock.
+        """
+        for lost in (*self.missing, *self.forgotten):
+            holes.ask_again(lost.first, lost.last, now if lost.since is None else min(lost.since, now))
+        return holes.hasten(self.cold, now)
 
     def limited(self, ranges: int) -> Findings:
         """The same with at most so many ranges to ask for again; the next audit finds the rest."""

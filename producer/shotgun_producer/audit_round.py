@@ -61,6 +61,8 @@ class AuditRound:
         index: TopicIndex,
         report: Callable[[Findings], None],
         halt: threading.Event,
+        *,
+        pause: float = SECOND_LOOK_SECONDS,
     ) -> None:
         self._ask = sources
         self._beginning = beginning
@@ -68,6 +70,7 @@ class AuditRound:
         self._index = index
         self._report = report
         self._halt = halt
+        self._pause = pause
         self._summary = Summary()
 
     def run(self) -> Summary:
@@ -110,7 +113,7 @@ class AuditRound:
         doubtful = list(ranges_of(self._ledger.newly_gone(window, snapshot, shown.ids), window.first))
         if doubtful:
             # One answer may come from a copy of the database that is behind.
-            self._halt.wait(SECOND_LOOK_SECONDS)
+            self._halt.wait(self._pause)
             self._look(shown, doubtful[0][0], doubtful[-1][1])
         self._index.read_on(self._ask.reader)
         found = self._ledger.judge(scope, snapshot, shown)

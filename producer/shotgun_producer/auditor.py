@@ -86,10 +86,8 @@ class Auditor:
         self._handoff.offer(lambda: Snapshot(holes.head, holes.snapshot()))
 
     def _act(self, found: Findings, holes: Holes, now: float) -> None:
-        for lost in (*found.missing, *found.forgotten):
-            holes.ask_again(lost.first, lost.last, now if lost.since is None else min(lost.since, now))
         metrics = self._metrics
-        metrics.audit_events.labels("cold").inc(holes.hasten(found.cold, now))
+        metrics.audit_events.labels("cold").inc(found.apply(holes, now))
         if found.missing:
             count = sum(lost.count for lost in found.missing)
             metrics.audit_events.labels("missing").inc(count)
