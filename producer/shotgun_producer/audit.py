@@ -23,6 +23,7 @@ from shotgun_schemas.checkpoint import Checkpoint, Hole
 
 from .holes import EXPIRY_SECONDS, NEAR_IDS, Holes, Sighting
 from .id_set import BLOCK, Bits, IdSet, ids_of, ranges_bits, ranges_of, span_bits
+from .progress import Progress
 
 MOST_IDS = 10_000_000
 """No audit goes further back: a single odd date must not lead to years of history."""
@@ -35,10 +36,21 @@ Ranges = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Head and holes at one moment at which everything else up to the head was committed."""
+    """Head and holes at one moment at which everything else up to the head was committed.
+
+    `covered`: what backfills had looked at by then.
+    """
 
     head: int
     holes: tuple[Hole, ...]
+    covered: Ranges = ()
+
+    @classmethod
+    def of(cls, progress: Progress) -> Snapshot:
+        """The present moment."""
+        jobs = progress.backfills.snapshot()
+        covered = tuple((job.first, job.next_id - 1) for job in jobs if job.next_id > job.first)
+        return cls(progress.holes.head, progress.holes.snapshot(), covered)
 
     def missing(self, window: Window) -> Bits:
         """The ids of the window that lie in holes."""
@@ -57,20 +69,25 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Where the stream began: ids above `head` belong into the topic, and those of `holes`, which were missing then."""
+    """Where the stream began: ids above `head` belong into the topic, and those of `holes`, which were missing then.
+
+    So does what a backfill has covered since. Of ids up to `filtered` it is not known what the filters of their time
+    left out.
+    """
 
     head: int
     holes: Ranges
+    filtered: int = 0
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Beginning:
         """The beginning that the checkpoint names."""
-        return cls(checkpoint.start_head, checkpoint.initial_holes)
+        filtered = checkpoint.filter.since if checkpoint.filter else 0
+        return cls(checkpoint.start_head, checkpoint.initial_holes, filtered)
 
-    @property
-    def lowest(self) -> int:
-        """The lowest id that the stream can hold."""
-        return min([self.head + 1, *(first for first, _ in self.holes)])
+    def lowest(self, covered: Ranges) -> int:
+        """The lowest id that the stream can hold, with what backfills have covered."""
+        return min([self.head + 1, *(first for first, _ in (*self.holes, *covered))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +121,15 @@ class Scope:
     border: float
 
     @classmethod
-    def of(cls, beginning: Beginning, head: int, newest: int, youngest: int | None, now: float) -> Scope:
-        """The scope that holes live in. `youngest`: the lowest id that was created within their lifetime."""
+    def of(cls, lowest: int, head: int, newest: int, youngest: int | None, now: float) -> Scope:
+        """The scope that holes live in, above the `lowest` id of the stream.
+
+        `youngest`: the lowest id that was created within their lifetime, None when none was.
+        """
         near_from = max(head, newest) - NEAR_IDS + 1
-        lowest = near_from if youngest is None else min(youngest, near_from)
+        living = near_from if youngest is None else min(youngest, near_from)
         return cls(
-            lowest=max(1, lowest, beginning.lowest, head - MOST_IDS + 1),
+            lowest=max(1, lowest, living, head - MOST_IDS + 1),
             highest=head,
             near_from=near_from,
             border=now - EXPIRY_SECONDS,
@@ -236,7 +256,9 @@ class Ledger:
         first, last = window.first, window.last
         absent = self._hidden.bits(first, last) | self._given_up.bits(first, last)
         seen = window.all & ~snapshot.missing(window) & ~absent
-        return count == seen.bit_count() and not seen & self._expected(window) & ~self._settled(window)
+        return count == seen.bit_count() and not seen & self._expected(window, snapshot) & ~self._settled(
+            window
+        )
 
     def newly_gone(self, window: Window, snapshot: Snapshot, shown: Bits) -> Bits:
         """The ids that must be visible, are not shown, and were not missed before."""
@@ -250,7 +272,7 @@ class Ledger:
         seen = window.all & ~snapshot.missing(window)
         unwanted = self._unwanted.bits(window.first, window.last) | shown.unwanted
         settled = self._settled(window) | unwanted
-        expected = self._expected(window)
+        expected = self._expected(window, snapshot)
         missing = seen & shown.ids & expected & ~settled
         gone = seen & ~shown.ids
         lost = gone & expected & ~settled
@@ -282,10 +304,10 @@ class Ledger:
         for ids in (self.topic, self._unwanted, self._hidden, self._given_up):
             ids.drop_below(number)
 
-    def _expected(self, window: Window) -> Bits:
+    def _expected(self, window: Window, snapshot: Snapshot) -> Bits:
         """The ids that belong into the topic once they are visible."""
         above = span_bits(max(window.first, self._beginning.head + 1), window.last, window.first)
-        return above | window.bits(self._beginning.holes)
+        return above | window.bits((*self._beginning.holes, *snapshot.covered))
 
     def _settled(self, window: Window) -> Bits:
         """The ids that are in the topic, or left out on purpose."""

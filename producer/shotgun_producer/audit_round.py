@@ -80,7 +80,7 @@ class AuditRound:
         if not self._index.has_begun:
             self._index.begin(self._ask.reader, self._oldest(scope) - DAY)
         self._index.read_on(self._ask.reader)
-        scope = scope.above(self._index.cut(self._ask.reader))
+        scope = scope.above(max(self._index.cut(self._ask.reader), self._beginning.filtered))
         self._ledger.drop_below(scope.lowest)
         for window in scope.windows():
             count = self._ask.events.count_between(window.first, window.last)
@@ -97,7 +97,8 @@ class AuditRound:
         newest = events.newest_id() or 0
         now = events.now()
         youngest = events.first_id_since(_moment(now - EXPIRY_SECONDS), until=_moment(now + DAY))
-        return Scope.of(self._beginning, snapshot.head, newest, youngest, now)
+        lowest = self._beginning.lowest(snapshot.covered)
+        return Scope.of(lowest, snapshot.head, newest, youngest, now)
 
     def _oldest(self, scope: Scope) -> float:
         """A time before which hardly an event of the scope was created."""

@@ -25,6 +25,7 @@ from .holes import Holes
 from .log_reader import LogReader
 from .metrics import Metrics
 from .page import Row
+from .progress import Progress
 from .topic_index import TopicIndex
 
 log = logging.getLogger(__name__)
@@ -73,17 +74,18 @@ class Auditor:
         if self._thread.is_alive():
             self._thread.join(CLOSE_SECONDS)
 
-    def serve(self, holes: Holes, now: float) -> None:
+    def serve(self, progress: Progress, now: float) -> None:
         """Does what the audit has found to be done, and never waits. `now`: seconds since 1970 by the site's clock.
 
-        Call it between polls, in the thread that owns `holes`, when everything that they do not miss is committed.
+        Call it between polls, in the thread that owns `progress`, when everything that its holes do not miss is
+        committed.
         """
         for result in self._handoff.take():
             if isinstance(result, Findings):
-                self._act(result, holes, now)
+                self._act(result, progress.holes, now)
             else:
                 self._tell(result)
-        self._handoff.offer(lambda: Snapshot(holes.head, holes.snapshot()))
+        self._handoff.offer(lambda: Snapshot.of(progress))
 
     def _act(self, found: Findings, holes: Holes, now: float) -> None:
         metrics = self._metrics

@@ -43,6 +43,7 @@ class MainLoop:
     ) -> None:
         producer = around.settings.producer
         publish_filter = PublishFilter(producer.exclude_event_types, producer.projects)
+        progress.use_filter(publish_filter.rule)
         self._around = around
         self._events = events
         self._publisher = publisher
@@ -106,7 +107,7 @@ class MainLoop:
     def _tick(self) -> None:
         """What must happen often, whatever the loop is busy with."""
         self._around.health.beat()
-        self._auditor.serve(self._progress.holes, self._events.now())
+        self._auditor.serve(self._progress, self._events.now())
         self._writer.write_checkpoint_if_due(self._events.now())
         self._publisher.serve()
         self._around.stable_offset.look()

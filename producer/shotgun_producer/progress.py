@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from shotgun_schemas.checkpoint import Anchor, Checkpoint, Hole
+from shotgun_schemas.checkpoint import Anchor, Checkpoint, Filter, Hole
 
 from .backfill import Backfills
 from .first_position import Position
@@ -63,6 +63,12 @@ class Progress:
     def base(self) -> Checkpoint:
         """The checkpoint that this began with; what never changes in it still holds."""
         return self._base
+
+    def use_filter(self, rule: str) -> None:
+        """Takes note of what is left out from now on. With another rule than before, that begins at the head."""
+        known = self._base.filter
+        if known is None or known.rule != rule:
+            self._base = replace(self._base, filter=Filter(rule, 0 if known is None else self.holes.head))
 
     @property
     def has_moved(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import translate
@@ -22,9 +23,16 @@ class PublishFilter:
 
     def __init__(self, exclude_event_types: Iterable[str] = (), projects: Iterable[int] = ()) -> None:
         """`exclude_event_types`: patterns as in `fnmatch`, upper and lower case differ. `projects`: ids; none: all."""
-        patterns = [translate(pattern) for pattern in exclude_event_types]
+        given = sorted(set(exclude_event_types))
+        patterns = [translate(pattern) for pattern in given]
         self._is_excluded = re.compile("|".join(patterns)).match if patterns else None
         self._projects = frozenset(projects)
+        self._rule = json.dumps({"exclude_event_types": given, "projects": sorted(self._projects)})
+
+    @property
+    def rule(self) -> str:
+        """The filter as text; equal for filters that leave out the same."""
+        return self._rule
 
     @property
     def is_open(self) -> bool:

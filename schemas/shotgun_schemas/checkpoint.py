@@ -17,6 +17,7 @@ __all__ = [
     "Anchor",
     "Backfill",
     "Checkpoint",
+    "Filter",
     "Hole",
     "decode_checkpoint",
     "encode_checkpoint",
@@ -53,6 +54,14 @@ class Backfill:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events are left out, and the head at which that came into force."""
+
+    rule: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """All that a producer must know to go on. The fields are documented in `checkpoint.avsc`."""
 
@@ -69,6 +78,7 @@ class Checkpoint:
     written_at: float
     anchor: Anchor | None = None
     backfills: tuple[Backfill, ...] = ()
+    filter: Filter | None = None
 
     def at(self, written_at: float) -> Checkpoint:
         """The same, written at another time (seconds since 1970)."""
@@ -78,7 +88,7 @@ class Checkpoint:
 _PLAIN = tuple(
     field.name
     for field in fields(Checkpoint)
-    if field.name not in ("holes", "initial_holes", "anchor", "backfills")
+    if field.name not in ("holes", "initial_holes", "anchor", "backfills", "filter")
 )
 
 
@@ -90,6 +100,7 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     record["initial_holes"] = encode_holes([Hole(first, last) for first, last in checkpoint.initial_holes])
     record["anchor"] = asdict(checkpoint.anchor) if checkpoint.anchor else None
     record["backfills"] = [asdict(job) for job in checkpoint.backfills]
+    record["filter"] = asdict(checkpoint.filter) if checkpoint.filter else None
     framed = SCHEMA.write(record)
     return framed + zlib.crc32(framed).to_bytes(_CRC_BYTES, "big")
 
@@ -118,4 +129,5 @@ def decode_checkpoint(data: bytes) -> Checkpoint:
     record["end_offsets"] = tuple(record["end_offsets"])
     record["anchor"] = Anchor(**record["anchor"]) if record["anchor"] else None
     record["backfills"] = tuple(Backfill(**job) for job in record["backfills"])
+    record["filter"] = Filter(**record["filter"]) if record["filter"] else None
     return Checkpoint(**record)

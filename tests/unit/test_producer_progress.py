@@ -8,10 +8,10 @@ import pytest
 
 from shotgun_producer import decisions
 from shotgun_producer.first_position import Position
-from shotgun_producer.holes import Sighting
+from shotgun_producer.holes import Plan, Sighting
 from shotgun_producer.progress import Place, Progress
 from shotgun_runtime.errors import DecisionNeededError
-from shotgun_schemas.checkpoint import decode_checkpoint, encode_checkpoint
+from shotgun_schemas.checkpoint import Filter, decode_checkpoint, encode_checkpoint
 
 NOW = 1_800_000_000.0
 PLACE = Place(site="https://studio", topic="events", topic_id="abc", partitions=2)
@@ -70,3 +70,15 @@ def test_another_place_needs_a_decision_that_names_the_command_and_the_id(place:
 def test_a_topic_that_became_shorter_needs_a_decision() -> None:
     with pytest.raises(DecisionNeededError, match=r"partition 1 .* ends at offset 6, but 7 was reached"):
         decisions.check_topic_ends(begun().checkpoint(NOW), (5, 6))
+
+
+def test_another_filter_counts_from_the_head_at_which_it_came_into_force() -> None:
+    progress = Progress.begin(PLACE, Position(100), (0,), NOW)
+    progress.use_filter("all")
+    assert progress.checkpoint(NOW).filter == Filter("all", 0)
+    progress.holes.observe([Sighting(150)], Plan(100), now=NOW)
+    progress.use_filter("all")
+    assert progress.checkpoint(NOW).filter == Filter("all", 0)
+    progress.use_filter("some")
+    assert progress.checkpoint(NOW).filter == Filter("some", 150)
+    assert decode_checkpoint(encode_checkpoint(progress.checkpoint(NOW))).filter == Filter("some", 150)

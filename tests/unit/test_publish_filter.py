@@ -84,3 +84,18 @@ def test_no_row_is_too_odd(event_type: Any, project: Any) -> None:
     chosen = PublishFilter(["x*", "[!a]?"], [1])
 
     assert chosen.wants({"event_type": event_type, "project": project}) in (True, False)
+
+
+def test_filters_that_leave_out_the_same_have_the_same_rule() -> None:
+    assert PublishFilter(["*_View", "A"], [7, 3]).rule == PublishFilter(["A", "*_View", "A"], [3, 7]).rule
+    assert (
+        len(
+            {
+                PublishFilter().rule,
+                PublishFilter(["A"]).rule,
+                PublishFilter(["a"]).rule,
+                PublishFilter([], [3]).rule,
+            }
+        )
+        == 4
+    )
