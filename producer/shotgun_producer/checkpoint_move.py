@@ -15,6 +15,7 @@ The stream goes on behind an event that a person chose. What each field becomes,
 * `anchor`: it stays if it lies at or below the head, and the site still shows it so.
 * `end_offsets`: going on, they stay, so that the next start still finds a transaction that was torn. Going back, they
   are the topic's ends: else the last page would count as published.
+* `filter`: it stays, and counts from the new head at the latest: what lies above is read anew.
 * `installation` stays.
 
 When the topic was made again, it holds nothing: only the remaining holes are expected in it, and what a backfill
@@ -28,7 +29,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from shotgun_schemas.checkpoint import Backfill, Checkpoint, Hole
+from shotgun_schemas.checkpoint import Backfill, Checkpoint, Filter, Hole
 
 from .decisions import same_site
 from .progress import Place
@@ -86,6 +87,7 @@ def moved(present: Checkpoint | None, head: int, situation: Situation) -> Checkp
         end_offsets=_end_offsets(present, head, situation),
         anchor=anchor if anchor is not None and anchor.id <= head else None,
         backfills=backfills,
+        filter=_cut_filter(present.filter, head),
     )
 
 
@@ -127,6 +129,10 @@ def _cut_holes(holes: Iterable[Hole], head: int) -> Iterable[Hole]:
 def _cut_job(job: Backfill, border: int) -> Backfill:
     last = min(job.last, max(border, job.first - 1))
     return replace(job, last=last, next_id=min(job.next_id, last + 1))
+
+
+def _cut_filter(known: Filter | None, head: int) -> Filter | None:
+    return None if known is None else replace(known, since=min(known.since, head))
 
 
 def _begun_anew(job: Backfill) -> Backfill:
