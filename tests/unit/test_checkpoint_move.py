@@ -14,6 +14,7 @@ from shotgun_schemas.checkpoint import (
     Anchor,
     Backfill,
     Checkpoint,
+    Filter,
     Hole,
     decode_checkpoint,
     encode_checkpoint,
@@ -104,6 +105,13 @@ def test_going_back_behind_the_start_cuts_backfills_there() -> None:
 def test_a_running_backfill_keeps_its_place_below_the_new_border() -> None:
     assert jobs(moved(PRESENT, 45, HERE))["running"] == (31, 45, 41)
     assert jobs(moved(PRESENT, 35, HERE))["running"] == (31, 35, 36)
+
+
+@pytest.mark.parametrize(("head", "since"), [(80, 70), (60, 60)])
+def test_what_filters_left_out_is_still_known(head: int, since: int) -> None:
+    present = replace(PRESENT, filter=Filter("rule", 70))
+    assert moved(present, head, HERE).filter == Filter("rule", since)
+    assert moved(present, head, ELSEWHERE).filter is None
 
 
 def test_going_on_still_finds_a_torn_transaction() -> None:
