@@ -10,6 +10,7 @@ import click
 from prometheus_client import REGISTRY
 
 from shotgun_runtime.cli import config_options, run_cli, version_option
+from shotgun_runtime.collector import relax_collector
 from shotgun_runtime.health import Health
 from shotgun_runtime.http import StatusServer
 from shotgun_runtime.log import close_logging, configure_logging
@@ -56,6 +57,7 @@ def run(settings: Settings) -> None:
             port = server.start()
             log.info("Metrics, /healthz and /readyz are served on port %d", port)
             _end_in_time(shutdown)
+            relax_collector()
             ProducerService(settings, shutdown, health, REGISTRY).run()
     finally:
         server.close()
