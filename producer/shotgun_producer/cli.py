@@ -17,13 +17,13 @@ from shotgun_runtime.log import close_logging, configure_logging
 from shotgun_runtime.settings import Settings, require_producer
 from shotgun_runtime.shutdown import Shutdown, signal_handlers
 
-from .backfill_command import backfill
-from .checkpoint_command import checkpoint
-from .doctor_command import doctor
-from .holes_command import holes
+from .commands.backfill import backfill
+from .commands.checkpoint import checkpoint
+from .commands.doctor import doctor
+from .commands.holes import holes
+from .commands.status import status
+from .commands.verify import verify
 from .service import ProducerService
-from .status_command import status
-from .verify_command import verify
 
 log = logging.getLogger(__name__)
 

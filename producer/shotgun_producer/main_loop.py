@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Iterable
 
-from .auditor import Auditor
-from .backfill_jobs import BackfillJobs
-from .backfiller import Backfiller
+from .audit.auditor import Auditor
+from .backfill.backfiller import Backfiller
+from .backfill.jobs import BackfillJobs
 from .catch_up import CatchUp, is_far_behind
 from .errors import HaltedError, RecycleError
 from .event_log import EventLog

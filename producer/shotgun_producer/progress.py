@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from shotgun_schemas.checkpoint import Anchor, Checkpoint, Filter, Hole
 
-from .backfill import Backfills
+from .backfill.backfills import Backfills
 from .first_position import Position
 from .holes import Holes
 from .page import Row

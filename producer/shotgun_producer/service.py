@@ -20,7 +20,7 @@ from shotgun_runtime.topics import ensure_topics
 from shotgun_schemas import codec
 from shotgun_schemas.control import schema_key
 
-from .audit_schedule import AuditSchedule
+from .audit.schedule import AuditSchedule
 from .checkpoint_log import StoredCheckpoint, newest_checkpoint
 from .election import Election, Term
 from .errors import FencedError, HaltedError, RecycleError

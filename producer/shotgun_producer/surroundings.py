@@ -10,7 +10,7 @@ from shotgun_runtime.health import Health
 from shotgun_runtime.kafka import BrokerWatch
 from shotgun_runtime.settings import Settings
 
-from .audit_schedule import AuditSchedule
+from .audit.schedule import AuditSchedule
 from .metrics import Metrics
 from .page_size import PageSize
 from .site_reader import SiteReader

@@ -27,7 +27,7 @@ from producer_faults import DISTURBANCES, Round, draw_rounds
 from producer_kit import Bench, Reader, Running
 from support import Kafka, Process, wait_until
 
-from shotgun_producer.backfill_job import Job
+from shotgun_producer.backfill.job import Job
 from shotgun_runtime.control import ControlWriter
 from shotgun_runtime.settings import Settings
 from shotgun_sandbox.broker import Broker

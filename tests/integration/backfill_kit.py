@@ -9,9 +9,9 @@ from producer_kit import Bench
 from prometheus_client import CollectorRegistry
 from support import wait_until
 
-from shotgun_producer.backfill import Backfills
-from shotgun_producer.backfill_job import Job
-from shotgun_producer.backfill_jobs import BackfillJobs
+from shotgun_producer.backfill.backfills import Backfills
+from shotgun_producer.backfill.job import Job
+from shotgun_producer.backfill.jobs import BackfillJobs
 from shotgun_producer.election import Election, transactional_id_of
 from shotgun_producer.metrics import Metrics
 from shotgun_producer.publisher import Publisher

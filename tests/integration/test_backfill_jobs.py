@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from support import Kafka, wait_until
 
-from shotgun_producer.backfill_jobs import RETRY_SECONDS, BackfillJobs
+from shotgun_producer.backfill.jobs import RETRY_SECONDS, BackfillJobs
 from shotgun_runtime.control import ControlTopic, ControlWriter
 from shotgun_runtime.kafka import admin
 from shotgun_runtime.settings import Settings

@@ -13,8 +13,8 @@ from backfill_kit import StandIn
 from producer_kit import Bench
 from support import Kafka, Process, wait_until
 
-from shotgun_producer.backfill_job import Job
-from shotgun_producer.backfill_watch import read_jobs
+from shotgun_producer.backfill.job import Job
+from shotgun_producer.commands.backfill_watch import read_jobs
 from shotgun_sandbox.broker import Broker
 from shotgun_sandbox.site import SandboxSite, SiteOptions
 from shotgun_schemas.checkpoint import Backfill

@@ -9,9 +9,9 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from support import PATIENCE, Kafka, wait_until
 
-from shotgun_producer.id_set import IdSet, ids_of
+from shotgun_producer.audit.id_set import IdSet, ids_of
+from shotgun_producer.audit.topic_index import TopicIndex
 from shotgun_producer.log_reader import LogReader
-from shotgun_producer.topic_index import TopicIndex
 from shotgun_runtime.settings import Settings
 
 pytestmark = pytest.mark.kafka

@@ -6,7 +6,9 @@ import threading
 
 import pytest
 
-from shotgun_producer.audit import (
+from shotgun_producer.audit.handoff import Handoff
+from shotgun_producer.audit.id_set import BLOCK
+from shotgun_producer.audit.judgment import (
     MOST_IDS,
     MOST_RANGES,
     Beginning,
@@ -17,11 +19,9 @@ from shotgun_producer.audit import (
     Snapshot,
     Window,
 )
-from shotgun_producer.audit_handoff import Handoff
-from shotgun_producer.audit_schedule import SOON_SECONDS, AuditSchedule
+from shotgun_producer.audit.schedule import SOON_SECONDS, AuditSchedule
 from shotgun_producer.errors import HaltedError
 from shotgun_producer.holes import EXPIRY_SECONDS, NEAR_IDS, Holes, Plan, Sighting
-from shotgun_producer.id_set import BLOCK
 from shotgun_schemas.checkpoint import Hole
 
 NOW = 1_800_000_000.0

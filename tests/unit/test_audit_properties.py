@@ -13,14 +13,14 @@ from typing import cast
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shotgun_producer.audit import Beginning, Findings, Ledger, Snapshot
-from shotgun_producer.audit_round import AuditRound, Sources, Summary
+from shotgun_producer.audit.id_set import BLOCK
+from shotgun_producer.audit.judgment import Beginning, Findings, Ledger, Snapshot
+from shotgun_producer.audit.round import AuditRound, Sources, Summary
+from shotgun_producer.audit.topic_index import TopicIndex
 from shotgun_producer.event_log import EventLog
 from shotgun_producer.holes import NEAR_IDS, Holes
-from shotgun_producer.id_set import BLOCK
 from shotgun_producer.log_reader import LogReader
 from shotgun_producer.page import Page, Row, read_page
-from shotgun_producer.topic_index import TopicIndex
 
 START = 1_800_000_000.0
 FIRST = BLOCK - 60

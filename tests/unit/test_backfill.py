@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shotgun_producer.backfill import Backfills, Reconciled, Taken
+from shotgun_producer.backfill.backfills import Backfills, Reconciled, Taken
 from shotgun_producer.holes import Missing, Sighting
 from shotgun_producer.id_ranges import IdRanges, size_of
 from shotgun_schemas.checkpoint import Backfill

@@ -14,11 +14,12 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
-from shotgun_producer.backfill_job import Job, read_job
-from shotgun_producer.backfill_plan import estimate, plan_backfill
-from shotgun_producer.backfill_range import IdRange, parse_from, parse_to, resolve_range
-from shotgun_producer.backfill_show import LINE_SECONDS, Bar, JsonLines, Lines
-from shotgun_producer.backfill_text import (
+from shotgun_producer.backfill.job import Job, read_job
+from shotgun_producer.cli import commands
+from shotgun_producer.commands.backfill_plan import estimate, plan_backfill
+from shotgun_producer.commands.backfill_range import IdRange, parse_from, parse_to, resolve_range
+from shotgun_producer.commands.backfill_show import LINE_SECONDS, Bar, JsonLines, Lines
+from shotgun_producer.commands.backfill_text import (
     estimate_text,
     how_far,
     nothing_to_do,
@@ -28,8 +29,7 @@ from shotgun_producer.backfill_text import (
     summary,
     table,
 )
-from shotgun_producer.backfill_view import WINDOW_SECONDS, BackfillView, Speed, all_views, view_of
-from shotgun_producer.cli import commands
+from shotgun_producer.commands.backfill_view import WINDOW_SECONDS, BackfillView, Speed, all_views, view_of
 from shotgun_producer.event_log import EventLog
 from shotgun_producer.metrics import Metrics
 from shotgun_producer.site_reader import SiteReader

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from log_model import FAST, SHAPES, START, Shape, Site, write_log
 
-from shotgun_producer.backfill import Backfills
+from shotgun_producer.backfill.backfills import Backfills
 from shotgun_producer.holes import Holes, Plan, Sighting, missing_ranges
 from shotgun_schemas.checkpoint import Checkpoint, Hole, decode_checkpoint, encode_checkpoint
 

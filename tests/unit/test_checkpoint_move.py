@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from shotgun_producer.checkpoint_consequence import Consequence
-from shotgun_producer.checkpoint_move import Situation, moved
+from shotgun_producer.commands.checkpoint_consequence import Consequence
+from shotgun_producer.commands.checkpoint_move import Situation, moved
+from shotgun_producer.commands.comparison import expected_ids
 from shotgun_producer.progress import Place, Progress
-from shotgun_producer.verify import expected_ids
 from shotgun_schemas.checkpoint import (
     Anchor,
     Backfill,

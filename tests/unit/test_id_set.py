@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotgun_producer.id_set import BLOCK, IdSet, ids_of, ranges_bits, ranges_of, span_bits
+from shotgun_producer.audit.id_set import BLOCK, IdSet, ids_of, ranges_bits, ranges_of, span_bits
 
 IDS = st.sets(st.integers(BLOCK - 40, BLOCK + 40))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shotgun_producer.doctor import (
+from shotgun_producer.commands.doctor_checks import (
     Check,
     judge_broker,
     judge_clock,

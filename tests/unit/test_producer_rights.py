@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from shotgun_producer.doctor import hidden_right, judge_right, judge_rules, missing_topic, unchecked_right
+from shotgun_producer.commands.doctor_checks import (
+    hidden_right,
+    judge_right,
+    judge_rules,
+    missing_topic,
+    unchecked_right,
+)
 from shotgun_producer.rights import (
     Acl,
     Right,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shotgun_producer.command_stream import Member
-from shotgun_producer.holes_command import as_table, described
-from shotgun_producer.status import Chosen, Newest, Status, as_json, as_text
+from shotgun_producer.commands.holes import as_table, described
+from shotgun_producer.commands.status_report import Chosen, Newest, Status, as_json, as_text
+from shotgun_producer.commands.stream import Member
 from shotgun_schemas.checkpoint import Checkpoint, Hole
 
 NOW = 1_800_000_000.0

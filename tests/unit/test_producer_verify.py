@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shotgun_producer.verify import (
+from shotgun_producer.commands.comparison import (
     SHOWN_IDS,
     Comparison,
     Seen,

@@ -14,8 +14,8 @@ from shotgun_runtime.duration import format_duration
 from shotgun_runtime.settings import Settings
 from shotgun_schemas.checkpoint import Hole
 
-from .command_stream import open_stream
-from .status import tier_of
+from .status_report import tier_of
+from .stream import open_stream
 
 _COLUMNS = ("ids", "size", "age", "tier", "next probe")
 

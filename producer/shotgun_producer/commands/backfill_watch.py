@@ -12,12 +12,12 @@ from shotgun_runtime.settings import Settings
 from shotgun_runtime.shutdown import Deadline
 from shotgun_schemas.control import BACKFILL_PREFIX
 
-from .backfill_job import Job, read_job
+from ..backfill.job import Job, read_job
+from ..errors import RecycleError
 from .backfill_show import Show
 from .backfill_text import NO_PRODUCER
 from .backfill_view import BackfillView, Speed, view_of
-from .command_stream import Stream
-from .errors import RecycleError
+from .stream import Stream
 
 CONTROL_SECONDS = 15.0
 LOOK_SECONDS = 1.0

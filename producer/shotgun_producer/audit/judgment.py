@@ -21,9 +21,9 @@ from dataclasses import dataclass, replace
 
 from shotgun_schemas.checkpoint import Checkpoint, Hole
 
-from .holes import EXPIRY_SECONDS, NEAR_IDS, Holes, Sighting
+from ..holes import EXPIRY_SECONDS, NEAR_IDS, Holes, Sighting
+from ..progress import Progress
 from .id_set import BLOCK, Bits, IdSet, ids_of, ranges_bits, ranges_of, span_bits
-from .progress import Progress
 
 MOST_IDS = 10_000_000
 """No audit goes further back: a single odd date must not lead to years of history."""

@@ -22,7 +22,11 @@ from shotgun_runtime.stream_topics import stream_topics
 from shotgun_runtime.topics import TopicSpec
 from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 
-from .doctor import (
+from ..rights import Right, group_rights, principal_of, topic_rights, transaction_right
+from ..rights_look import creation_refusal, is_open_to_all, look_at_acls, look_at_group, look_at_topics
+from ..site_request import Request
+from ..times import clock_skew
+from .doctor_checks import (
     Check,
     hidden_right,
     judge_broker,
@@ -35,10 +39,6 @@ from .doctor import (
     unchecked_right,
     unknown_settings,
 )
-from .rights import Right, group_rights, principal_of, topic_rights, transaction_right
-from .rights_look import creation_refusal, is_open_to_all, look_at_acls, look_at_group, look_at_topics
-from .site_request import Request
-from .times import clock_skew
 
 _CALL_SECONDS = 15.0
 _SITE_PATIENCE = 4.0

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from .audit import Snapshot
-from .errors import HaltedError
+from ..errors import HaltedError
+from .judgment import Snapshot
 
 T = TypeVar("T")
 

@@ -17,17 +17,17 @@ from shotgun_runtime.settings import Settings, require_kafka, require_producer
 from shotgun_schemas.checkpoint import Checkpoint, decode_checkpoint, encode_checkpoint
 from shotgun_schemas.framing import DecodeError
 
-from . import decisions
+from .. import decisions
+from ..checkpoint_log import StoredCheckpoint, newest_checkpoint
+from ..errors import RecycleError
+from ..event_log import EventLog
+from ..log_reader import LogReader
+from ..progress import Place
 from .checkpoint_consequence import Consequence
-from .checkpoint_log import StoredCheckpoint, newest_checkpoint
 from .checkpoint_move import Situation, moved
 from .checkpoint_writer import replace_checkpoint
-from .command_site import CommandSiteReader, open_site
-from .command_stream import Stream, open_stream, opened
-from .errors import RecycleError
-from .event_log import EventLog
-from .log_reader import LogReader
-from .progress import Place
+from .site import CommandSiteReader, open_site
+from .stream import Stream, open_stream, opened
 
 _GOES_ON = "A producer that waits for this decision goes on by itself."
 

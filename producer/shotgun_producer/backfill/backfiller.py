@@ -7,16 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from .backfill_job import Job
-from .backfill_jobs import BackfillJobs
-from .event_log import EventLog
-from .holes import Found, Sighting
-from .page import Page
-from .page_writer import PageWriter
-from .poll import Polled, Poller
-from .progress import Progress
-from .span_reader import SpanReader
-from .spans import ReadSpan
+from ..event_log import EventLog
+from ..holes import Found, Sighting
+from ..page import Page
+from ..page_writer import PageWriter
+from ..poll import Polled, Poller
+from ..progress import Progress
+from ..span_reader import SpanReader
+from ..spans import ReadSpan
+from .job import Job
+from .jobs import BackfillJobs
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 from shotgun_runtime.settings import ShotgunSettings
 from shotgun_runtime.shotgun import RawShotgun
 
-from .metrics import Metrics
-from .site_reader import SiteReader
-from .site_voice import QuietVoice
+from ..metrics import Metrics
+from ..site_reader import SiteReader
+from ..site_voice import QuietVoice
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from ..log_reader import LogReader
 from .id_set import IdSet
-from .log_reader import LogReader
 
 _CHUNK = 5_000
 _PAUSE_SECONDS = 0.02

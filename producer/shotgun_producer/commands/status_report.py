@@ -11,7 +11,7 @@ from shotgun_schemas.checkpoint import Checkpoint, Hole
 
 from .backfill_text import summary
 from .backfill_view import BackfillView
-from .command_stream import Member
+from .stream import Member
 
 
 @dataclass(frozen=True, slots=True)

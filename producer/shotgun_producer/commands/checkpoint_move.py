@@ -31,8 +31,8 @@ from dataclasses import dataclass, replace
 
 from shotgun_schemas.checkpoint import Backfill, Checkpoint, Filter, Hole
 
-from .decisions import same_site
-from .progress import Place
+from ..decisions import same_site
+from ..progress import Place
 
 Ranges = tuple[tuple[int, int], ...]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import chain, islice
 
-from .audit import MOST_RANGES, Beginning, Findings, Ledger, Scope, Shown, Snapshot, Window
-from .event_log import EventLog
-from .holes import EXPIRY_SECONDS
+from ..event_log import EventLog
+from ..holes import EXPIRY_SECONDS
+from ..log_reader import LogReader
+from ..page import Row
 from .id_set import ranges_of
-from .log_reader import LogReader
-from .page import Row
+from .judgment import MOST_RANGES, Beginning, Findings, Ledger, Scope, Shown, Snapshot, Window
 from .topic_index import TopicIndex
 
 DAY = 24 * 60 * 60.0

@@ -9,13 +9,13 @@ from math import ceil
 
 from shotgun_schemas.checkpoint import Backfill, Checkpoint
 
-from .backfill import Backfills
-from .backfill_job import Job
+from ..backfill.backfills import Backfills
+from ..backfill.job import Job
+from ..event_log import EventLog
+from ..holes import Plan
+from ..id_ranges import IdRanges, size_of
+from ..page_size import LARGEST
 from .backfill_range import IdRange
-from .event_log import EventLog
-from .holes import Plan
-from .id_ranges import IdRanges, size_of
-from .page_size import LARGEST
 
 
 @dataclass(frozen=True, slots=True)

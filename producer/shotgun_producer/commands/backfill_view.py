@@ -9,8 +9,8 @@ from typing import Literal
 
 from shotgun_schemas.checkpoint import Backfill, Checkpoint
 
-from .backfill_job import Job
-from .id_ranges import IdRanges, size_of
+from ..backfill.job import Job
+from ..id_ranges import IdRanges, size_of
 
 Phase = Literal["waiting", "running", "cancelling", "finished", "cancelled", "unknown"]
 

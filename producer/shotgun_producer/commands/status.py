@@ -12,18 +12,18 @@ from shotgun_runtime.errors import DecisionNeededError
 from shotgun_runtime.settings import Settings, require_producer
 from shotgun_schemas.checkpoint import Checkpoint
 
-from . import decisions
-from .backfill_job import Job
+from .. import decisions
+from ..backfill.job import Job
+from ..checkpoint_log import StoredCheckpoint
+from ..event_log import EventLog
+from ..inspection import check_site
+from ..page import read_page
+from ..progress import Place, Progress
 from .backfill_view import BackfillView, all_views
 from .backfill_watch import read_jobs
-from .checkpoint_log import StoredCheckpoint
-from .command_site import CommandSiteReader, open_site
-from .command_stream import Stream, open_stream, opened
-from .event_log import EventLog
-from .inspection import check_site
-from .page import read_page
-from .progress import Place, Progress
-from .status import Chosen, Newest, Status, as_json, as_text
+from .site import CommandSiteReader, open_site
+from .status_report import Chosen, Newest, Status, as_json, as_text
+from .stream import Stream, open_stream, opened
 
 
 @click.command()

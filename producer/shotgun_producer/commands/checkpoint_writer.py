@@ -10,12 +10,12 @@ from shotgun_runtime.errors import StreamError
 from shotgun_runtime.kafka import BrokerWatch, new_producer, producer_config
 from shotgun_runtime.settings import Settings
 
-from .checkpoint_log import StoredCheckpoint, newest_checkpoint
-from .election import SESSION_MS, Election, transactional_id_of
-from .errors import FencedError, RecycleError
-from .log_reader import LogReader
-from .metrics import Metrics
-from .publisher import Publisher
+from ..checkpoint_log import StoredCheckpoint, newest_checkpoint
+from ..election import SESSION_MS, Election, transactional_id_of
+from ..errors import FencedError, RecycleError
+from ..log_reader import LogReader
+from ..metrics import Metrics
+from ..publisher import Publisher
 
 ELECTION_SECONDS = 2 * SESSION_MS / 1000 + 3
 """A killed instance keeps its place for one session; another session for the group to settle."""

@@ -13,10 +13,10 @@ from shotgun_runtime.errors import SiteRefusedError, StreamError
 from shotgun_runtime.settings import Settings, ShotgunSettings
 from shotgun_runtime.shotgun import RawShotgun, SiteFailure
 
-from .event_log import EventLog
-from .metrics import Metrics
-from .site_reader import SiteReader
-from .site_voice import QuietVoice
+from ..event_log import EventLog
+from ..metrics import Metrics
+from ..site_reader import SiteReader
+from ..site_voice import QuietVoice
 
 TRIES = 3
 LONGEST_PAUSE = 30.0

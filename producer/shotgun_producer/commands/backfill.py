@@ -23,7 +23,9 @@ from shotgun_runtime.start import Start
 from shotgun_schemas.checkpoint import Checkpoint
 from shotgun_schemas.control import backfill_key
 
-from .backfill_job import NAME, NAME_FORM, Job
+from ..backfill.job import NAME, NAME_FORM, Job
+from ..decisions import check_place
+from ..progress import Place
 from .backfill_plan import estimate, plan_backfill
 from .backfill_range import parse_from, parse_to, resolve_range
 from .backfill_show import Bar, JsonLines, Lines, Show
@@ -39,10 +41,8 @@ from .backfill_text import (
 )
 from .backfill_view import BackfillView, Speed, all_views, view_of
 from .backfill_watch import CONTROL_SECONDS, BackfillWatch, follow, known_jobs
-from .command_site import open_site
-from .command_stream import Stream, open_stream
-from .decisions import check_place
-from .progress import Place
+from .site import open_site
+from .stream import Stream, open_stream
 
 PATIENCE_SECONDS = 5.0
 CANCEL_SECONDS = 30.0

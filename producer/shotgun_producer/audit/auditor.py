@@ -14,18 +14,18 @@ from shotgun_runtime.kafka import BrokerWatch
 from shotgun_runtime.settings import Settings
 from shotgun_schemas.checkpoint import Checkpoint
 
-from .audit import Beginning, Findings, Ledger, Snapshot
-from .audit_handoff import Handoff
-from .audit_round import AuditRound, Sources, Summary
-from .audit_schedule import AuditSchedule
-from .audit_site import AuditSiteReader
-from .errors import HaltedError, RecycleError
-from .event_log import EventLog
-from .holes import Holes
-from .log_reader import LogReader
-from .metrics import Metrics
-from .page import Row
-from .progress import Progress
+from ..errors import HaltedError, RecycleError
+from ..event_log import EventLog
+from ..holes import Holes
+from ..log_reader import LogReader
+from ..metrics import Metrics
+from ..page import Row
+from ..progress import Progress
+from .handoff import Handoff
+from .judgment import Beginning, Findings, Ledger, Snapshot
+from .round import AuditRound, Sources, Summary
+from .schedule import AuditSchedule
+from .site import AuditSiteReader
 from .topic_index import TopicIndex
 
 log = logging.getLogger(__name__)

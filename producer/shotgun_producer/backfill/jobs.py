@@ -14,7 +14,7 @@ from shotgun_runtime.kafka import BrokerWatch
 from shotgun_runtime.settings import Settings
 from shotgun_schemas.control import BACKFILL_PREFIX, ControlRecord, backfill_key
 
-from .backfill_job import Job, read_job
+from .job import Job, read_job
 
 log = logging.getLogger(__name__)
 

@@ -14,14 +14,14 @@ from shotgun_runtime.errors import StreamError
 from shotgun_runtime.settings import Settings, require_producer
 from shotgun_schemas.checkpoint import Checkpoint
 
-from .command_site import CommandSiteReader, open_site
-from .command_stream import Stream, open_stream
-from .decisions import check_place
-from .event_log import EventLog
-from .page import read_page
-from .progress import Place
-from .publish_filter import FILTER_FIELDS, PublishFilter
-from .verify import Comparison, Seen, Shown, as_json, as_text, compare
+from ..decisions import check_place
+from ..event_log import EventLog
+from ..page import read_page
+from ..progress import Place
+from ..publish_filter import FILTER_FIELDS, PublishFilter
+from .comparison import Comparison, Seen, Shown, as_json, as_text, compare
+from .site import CommandSiteReader, open_site
+from .stream import Stream, open_stream
 
 DEFAULT_LAST = 24 * 3600.0
 _MARGIN_SECONDS = 60.0

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from shotgun_schemas.checkpoint import Backfill
 
-from .holes import Missing, Sighting, missing_ranges
-from .id_ranges import IdRanges, size_of
+from ..holes import Missing, Sighting, missing_ranges
+from ..id_ranges import IdRanges, size_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.start import Start, parse_start
 from shotgun_schemas.checkpoint import Checkpoint
 
-from .event_log import EventLog
+from ..event_log import EventLog
 
 FROM_FORM = "an event id such as 123456, a date such as 2026-01-31 or 2026-01-31T08:00:00Z, or earliest"
 TO_FORM = "an event id such as 123456, or a date such as 2026-01-31 or 2026-01-31T08:00:00Z"

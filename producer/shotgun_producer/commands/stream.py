@@ -24,11 +24,11 @@ from shotgun_runtime.topics import TopicIdentity, topic_identity
 from shotgun_schemas.checkpoint import Checkpoint, decode_checkpoint
 from shotgun_schemas.framing import DecodeError
 
-from .checkpoint_log import StoredCheckpoint, newest_checkpoint
-from .decisions import unreadable_checkpoint
-from .election import group_of
-from .errors import RecycleError
-from .log_reader import PATIENCE_SECONDS, LogReader
+from ..checkpoint_log import StoredCheckpoint, newest_checkpoint
+from ..decisions import unreadable_checkpoint
+from ..election import group_of
+from ..errors import RecycleError
+from ..log_reader import PATIENCE_SECONDS, LogReader
 
 _CALL_SECONDS = 15.0
 _LAST_OFFSETS = 2_000

@@ -14,7 +14,7 @@ from shotgun_runtime.duration import format_duration
 from shotgun_runtime.topic_rules import judge
 from shotgun_runtime.topics import TopicSpec, creation_command
 
-from .rights import Acl, Right, grant_command, judge_acls
+from ..rights import Acl, Right, grant_command, judge_acls
 
 State = Literal["ok", "warning", "problem"]
 

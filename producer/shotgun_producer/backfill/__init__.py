@@ -1,0 +1,1 @@
+"""Publishing events from before the stream began, beside the live ones."""
