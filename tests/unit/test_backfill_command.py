@@ -33,8 +33,8 @@ from shotgun_producer.commands.backfill_view import WINDOW_SECONDS, BackfillView
 from shotgun_producer.event_log import EventLog
 from shotgun_producer.metrics import Metrics
 from shotgun_producer.site_reader import SiteReader
+from shotgun_producer.site_voice import QuietVoice
 from shotgun_runtime.errors import ConfigurationError
-from shotgun_runtime.health import Health
 from shotgun_runtime.settings import ShotgunSettings
 from shotgun_sandbox.site import SandboxSite, SiteOptions
 from shotgun_schemas.checkpoint import Backfill, Checkpoint
@@ -68,7 +68,7 @@ def events() -> Iterator[EventLog]:
             for minute in range(60):
                 site.admin.write_events(1, changes={"created_at": f"2026-01-0{day}T00:{minute:02}:00Z"})
         settings = ShotgunSettings(url=site.url, script_name=site.script_name, api_key=site.api_key)
-        reader = SiteReader(settings, Metrics(CollectorRegistry()), Health())
+        reader = SiteReader(settings, Metrics(CollectorRegistry()), QuietVoice())
         yield EventLog(reader, threading.Event())
         reader.close()
 
