@@ -1,8 +1,8 @@
-"""The producer against what it promises: catch-up, CPU by part, latency, idle cost. Ratios matter more than times.
+"""The producer against what it promises: catch-up, CPU by part, latency, backfill, idle. Ratios matter more than times.
 
 Site, broker and producer are processes of their own, started by this command. The default is quick; the figures in
 docs/producer.md are those of `--full`, which takes about fifteen minutes.
-Run: python benchmarks/producer.py [--full] [--events N] [--only catch-up|cpu|latency|idle]
+Run: python benchmarks/producer.py [--full] [--events N] [--only catch-up|cpu|latency|backfill|idle]
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from producer_bench.backfill import backfill
 from producer_bench.catch_up import catch_up
 from producer_bench.cpu import cpu
 from producer_bench.idle import idle
@@ -24,12 +25,14 @@ QUICK: dict[str, Part] = {
     "catch-up": lambda servers, events: catch_up(servers, events or 30_000, (1, 8)),
     "cpu": lambda servers, events: cpu(servers, events or 10_000, 1),
     "latency": lambda servers, _: latency(servers, (20.0,), (1.0, 0.25), 10),
+    "backfill": lambda servers, events: backfill(servers, events or 100_000, (1.0,), 10),
     "idle": lambda servers, _: idle(servers, 10),
 }
 FULL: dict[str, Part] = {
     "catch-up": lambda servers, events: catch_up(servers, events or 200_000, (1, 2, 4, 8)),
     "cpu": lambda servers, events: cpu(servers, events or 40_000, 3),
     "latency": lambda servers, _: latency(servers, (1.0, 20.0, 200.0), (1.0, 0.25), 60),
+    "backfill": lambda servers, events: backfill(servers, events or 400_000, (1.0, 0.25), 40),
     "idle": lambda servers, _: idle(servers, 20),
 }
 

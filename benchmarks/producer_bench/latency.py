@@ -6,11 +6,12 @@ import random
 import threading
 import time
 import uuid
+from contextlib import AbstractContextManager
 from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from .stage import Site, producer, site
+from .stage import Producer, Site, producer, site
 
 CALLS_PER_SECOND = 20.0
 
@@ -23,14 +24,16 @@ def latency(
     with site(events=1_000, seed=1) as one:
         for interval in intervals:
             for rate in rates:
-                delays = _measure(servers, one, rate, interval, seconds)
+                with following(servers, one, interval) as running:
+                    running.wait_active()
+                    delays = measure(servers, one, running, rate, seconds)
                 table.append(
                     {
                         "events_per_second": rate,
                         "poll_interval_ms": round(interval * 1000),
                         "events": len(delays),
-                        "p50_ms": _quantile(delays, 0.5),
-                        "p99_ms": _quantile(delays, 0.99),
+                        "p50_ms": quantile(delays, 0.5),
+                        "p99_ms": quantile(delays, 0.99),
                         # An event waits for the next poll: evenly spread over the interval.
                         "poll_p50_ms": round(interval * 500),
                         "poll_p99_ms": round(interval * 990),
@@ -39,20 +42,24 @@ def latency(
     return table
 
 
-def _measure(servers: str, one: Site, rate: float, interval: float, seconds: float) -> list[float]:
-    with producer(servers, one, start="latest", poll_interval=f"{interval * 1000:g}ms") as running:
-        running.wait_active()
-        seen: dict[int, float] = {}
-        is_over = threading.Event()
-        reader = threading.Thread(target=_read, args=(servers, running.topic, seen, is_over))
-        reader.start()
-        written = _write(one, rate, seconds)
-        deadline = time.monotonic() + 60
-        while not written.keys() <= seen.keys() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        is_over.set()
-        reader.join()
+def measure(servers: str, one: Site, running: Producer, rate: float, seconds: float) -> list[float]:
+    """The delay in seconds of each event that is written, at this rate, for so long."""
+    seen: dict[int, float] = {}
+    is_over = threading.Event()
+    reader = threading.Thread(target=_read, args=(servers, running.topic, seen, is_over))
+    reader.start()
+    written = _write(one, rate, seconds)
+    deadline = time.monotonic() + 60
+    while not written.keys() <= seen.keys() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    is_over.set()
+    reader.join()
     return [seen[number] - moment for number, moment in written.items()]
+
+
+def following(servers: str, one: Site, interval: float) -> AbstractContextManager[Producer]:
+    """A producer that follows the site from now on, with this poll interval in seconds."""
+    return producer(servers, one, start="latest", poll_interval=f"{interval * 1000:g}ms")
 
 
 def _write(one: Site, rate: float, seconds: float) -> dict[int, float]:
@@ -88,6 +95,7 @@ def _read(servers: str, topic: str, seen: dict[int, float], is_over: threading.E
     consumer.close()
 
 
-def _quantile(values: list[float], share: float) -> int:
+def quantile(values: list[float], share: float) -> int:
+    """In milliseconds."""
     ordered = sorted(values)
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000)
