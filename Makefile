@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+WORKERS ?= 3
 STAMP := $(VENV)/.installed
 PACKAGES := schemas runtime producer consumer sandbox
 CHECKED := $(PACKAGES) plugins tests benchmarks
@@ -11,8 +12,8 @@ CHECKED := $(PACKAGES) plugins tests benchmarks
 demo: $(STAMP)  ## The main job on embedded defaults: site, broker, producer, two teams' consumers. Ctrl-C ends it.
 	@$(BIN)/shotgun-sandbox demo $(ARGS)
 
-test: $(STAMP)  ## All tests, on a real Apache Kafka that the suite starts itself.
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP)  ## All tests, on real Apache Kafkas that the suite starts itself; WORKERS=0 runs one test at a time.
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 chaos: $(STAMP)  ## The producer under random faults, 20 minutes long; CHAOS_MINUTES=60, CHAOS_SEED=7 to replay.
 	@CHAOS_MINUTES=$${CHAOS_MINUTES:-20} $(BIN)/python -m pytest -s tests/chaos/test_producer_chaos.py $(ARGS)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,14 +75,14 @@ class Producer:
         self._url = f"http://127.0.0.1:{port}/metrics"
 
     def figures(self) -> dict[str, float]:
-        """Every metric without labels, by name; those with labels are summed up."""
+        """Every metric without labels, by name; those with labels are summed up. 0 for one that is not there yet."""
         with urlopen(self._url, timeout=30) as answer:
             text = answer.read().decode()
-        figures: dict[str, float] = {}
+        figures: dict[str, float] = defaultdict(float)
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 name = sample.name.removeprefix("shotgun_producer_")
-                figures[name] = figures.get(name, 0.0) + sample.value
+                figures[name] += sample.value
         return figures
 
     def wait_active(self) -> None:
