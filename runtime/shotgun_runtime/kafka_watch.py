@@ -43,7 +43,8 @@ class BrokerWatch:
                 log.debug("Kafka: %s", explain(error))
             elif error.code() not in self._said:
                 self._said.add(error.code())
-                level = logging.ERROR if is_refusal(error) or error.fatal() else logging.WARNING
+                # What is fatal to one client is said by whoever uses it, which knows what follows.
+                level = logging.ERROR if is_refusal(error) else logging.WARNING
                 log.log(level, "Kafka: %s", explain(error))
 
     def on_statistics(self, statistics: str) -> None:
@@ -63,11 +64,16 @@ class BrokerWatch:
 
 
 def client_logger() -> logging.Logger:
-    """Return the logger for librdkafka's own lines, without the noise of a broker that is down."""
+    """Return the logger for librdkafka's own lines, without the noise of a broker that is down.
+
+    None is above WARNING: a producer that is fenced in good order is CRITICAL to librdkafka, and would be mailed.
+    """
     _client_log.addFilter(_without_noise)
     return _client_log
 
 
 def _without_noise(record: logging.LogRecord) -> bool:
+    if record.levelno > logging.WARNING:
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
     facility = record.args[0] if isinstance(record.args, tuple) and record.args else None
     return facility not in _NOISE or _client_log.isEnabledFor(logging.DEBUG)

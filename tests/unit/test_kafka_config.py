@@ -23,6 +23,7 @@ from shotgun_runtime.kafka import (
     require_broker,
     wait_for_broker,
 )
+from shotgun_runtime.kafka_watch import client_logger
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.shutdown import Shutdown
 
@@ -188,6 +189,12 @@ def test_a_broker_that_is_down_is_told_once_for_many_clients(
     assert len([text for text in messages if "is not available" in text]) == 1
     assert len([text for text in messages if "is back after" in text]) == 1
     assert len(messages) == 2
+
+
+def test_what_librdkafka_calls_critical_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    client_logger().critical("%s [%s]: fenced", "FATAL", "a-client")
+    BrokerWatch("b:1").on_error(KafkaError(KafkaError._FENCED, "fenced", fatal=True))
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
 
 
 # --- words
