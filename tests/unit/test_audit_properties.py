@@ -249,7 +249,7 @@ def test_whatever_happens_meanwhile_a_stream_without_loss_raises_no_alarm(shape:
     assert not audits.missing | audits.forgotten
     world.settle()
     audits.run()
-    world.poll()  # what the audit found in cold holes
+    world.catch_up()  # what the audit found in cold holes
     assert sorted(world.topic) == expected(world)
 
 
@@ -303,7 +303,7 @@ def test_rows_that_are_hidden_for_a_while_are_counted_and_never_doubled(shape: S
         world.is_busy, world.page_size = True, 25
     world.settle()
     audits.run()
-    world.poll()  # what the audit found in cold holes
+    world.catch_up()  # what the audit found in cold holes
     assert sorted(world.topic) == expected(world)
 
 
