@@ -105,16 +105,15 @@ class Reader:
         self.ids: list[int] = []
         self.messages: list[Message] = []
         self._place = TopicPartition(topic, 0, 0)
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": servers,
-                "group.id": f"{topic}.reader",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                "log_level": 2,
-            }
-        )
+        self._config = {
+            "bootstrap.servers": servers,
+            "group.id": f"{topic}.reader",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "log_level": 2,
+        }
+        self._consumer = Consumer(self._config)
         self._is_assigned = False
 
     def read_on(self) -> None:
@@ -123,9 +122,11 @@ class Reader:
         try:
             _, end = self._consumer.get_watermark_offsets(self._place, timeout=5)
         except KafkaException:
-            # A client that lost its broker may answer so from memory for minutes; reading is what wakes it up.
-            if not self._is_assigned:
-                return
+            # A client that lost its broker may answer so for minutes, or for ever: see `ClientWatch`.
+            self._consumer.close()
+            self._consumer = Consumer(self._config)
+            self._is_assigned = False
+            return
         if not self._is_assigned:
             self._consumer.assign([self._place])
             self._is_assigned = True
@@ -134,6 +135,7 @@ class Reader:
             if message is None or message.error() is not None:
                 break
             self.ids.append(int(message.key() or b""))
+            self._place.offset = (message.offset() or 0) + 1
             self.messages.append(message)
             if end is not None and (message.offset() or 0) + 1 >= end:
                 break

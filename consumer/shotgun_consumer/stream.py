@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from shotgun_runtime.backoff import Backoff, OutageLog
 from shotgun_runtime.control import ControlTopic, ControlWriter
 from shotgun_runtime.errors import KafkaRefusedError, StreamError
-from shotgun_runtime.kafka import BrokerWatch, admin, wait_for_broker
+from shotgun_runtime.kafka import BrokerWatch, LastingAdmin, wait_for_broker
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.shutdown import Shutdown
 from shotgun_runtime.stream_topics import control_topic
@@ -44,7 +44,12 @@ class Stream:
         self._writer: ControlWriter | None = None
         self._stopping = threading.Event()
         self._refused: set[str] = set()
-        self.admin: AdminClient = admin(settings)
+        self._admin = LastingAdmin(settings)
+
+    @property
+    def admin(self) -> AdminClient:
+        """The admin client to use now."""
+        return self._admin.client
 
     @property
     def topic(self) -> str:
@@ -62,7 +67,7 @@ class Stream:
 
         False when a stop was requested first. Raises KafkaRefusedError when Kafka refuses.
         """
-        if not wait_for_broker(self.admin, shutdown):
+        if not wait_for_broker(self._admin, shutdown):
             return False
         spec = control_topic(self._settings.stream)
         self._writer = ControlWriter(self._settings, timeout=WRITE_TIMEOUT_SECONDS, watch=self._watch)
@@ -88,6 +93,7 @@ class Stream:
         except StreamError as error:
             if isinstance(error, KafkaRefusedError) and "UNKNOWN_TOPIC" not in str(error):
                 raise
+            self._admin.renew()
             return str(error)
         self._identity_at = time.monotonic()
         return None
@@ -105,9 +111,11 @@ class Stream:
         self._write_witnesses()
         if time.monotonic() - self._identity_at >= REFRESH_SECONDS:
             self._identity_at = time.monotonic()
-            # While Kafka is away, or the topic for a moment, the last answer stands.
-            with suppress(StreamError):
+            try:
                 self._identity = topic_identity(self.admin, self.topic)
+            except StreamError:
+                # While Kafka is away, or the topic for a moment, the last answer stands.
+                self._admin.renew()
 
     def close(self) -> None:
         """Write what is due, if Kafka answers, and end the clients."""

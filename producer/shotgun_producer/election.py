@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from shotgun_runtime.errors import KafkaRefusedError
-from shotgun_runtime.kafka import BrokerWatch, consumer_config, explain, is_refusal, new_consumer
+from shotgun_runtime.kafka import BrokerWatch, ClientWatch, consumer_config, explain, is_refusal, new_consumer
 from shotgun_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Election:
     def __init__(self, settings: Settings, stop: threading.Event, watch: BrokerWatch | None = None) -> None:
         self._settings = settings
         self._stop = stop
-        self._watch = watch
+        self._watch = watch or BrokerWatch(settings.kafka.bootstrap_servers)
         self._changed = threading.Condition()
         self._wants = False
         self._is_standing = False
@@ -129,11 +129,12 @@ class Election:
 
     def _stand(self) -> None:
         """One membership, from joining the group to leaving it."""
+        client = ClientWatch(self._watch)
         consumer = new_consumer(
             consumer_config(
                 self._settings,
                 group_id=group_of(self._settings),
-                watch=self._watch,
+                watch=client,
                 group_protocol="classic",
                 session_timeout_ms=SESSION_MS,
                 heartbeat_interval_ms=HEARTBEAT_MS,
@@ -152,6 +153,9 @@ class Election:
                 message = consumer.poll(_POLL_SECONDS)
                 if message is not None:
                     self._note(message)
+                if client.stranded:
+                    log.warning("The election's client has lost all brokers for good: joining anew")
+                    break
         finally:
             self._end_term()
             consumer.close()

@@ -11,6 +11,7 @@ from dataclasses import replace
 from confluent_kafka.admin import AdminClient
 
 from shotgun_runtime.errors import DecisionNeededError, StreamError
+from shotgun_runtime.kafka import LastingAdmin
 from shotgun_runtime.shutdown import Deadline
 from shotgun_runtime.topics import TopicMissingError, topic_identity
 
@@ -37,10 +38,10 @@ class Inspection:
     """
 
     def __init__(
-        self, events: EventLog, client: AdminClient, progress: Progress, halt: threading.Event
+        self, events: EventLog, admin: LastingAdmin, progress: Progress, halt: threading.Event
     ) -> None:
         self._events = events
-        self._admin = client
+        self._admin = admin
         self._progress = progress
         self._halt = halt
         self._looked = time.monotonic()
@@ -55,7 +56,7 @@ class Inspection:
         if not is_due and self._events.failures == self._failures:
             return
         check_site(self._events, self._progress, self._halt)
-        check_topic(self._admin, self._progress, self._halt)
+        check_topic(self._admin.client, self._progress, self._halt)
         self._looked = time.monotonic()
         self._failures = self._events.failures
 

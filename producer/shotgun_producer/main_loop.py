@@ -55,7 +55,7 @@ class MainLoop:
             hold=Hold(producer.hold),
             page_size=around.page_size,
             metrics=around.metrics,
-            inspection=Inspection(events, around.client, progress, halt),
+            inspection=Inspection(events, around.admin, progress, halt),
         )
         self._writer = PageWriter(
             publisher,

@@ -12,7 +12,7 @@ from shotgun_runtime.backoff import Backoff
 from shotgun_runtime.control import ControlTopic, ControlWriter
 from shotgun_runtime.errors import DecisionNeededError, KafkaRefusedError, StreamError
 from shotgun_runtime.health import Health
-from shotgun_runtime.kafka import BrokerWatch, admin, wait_for_broker
+from shotgun_runtime.kafka import BrokerWatch, LastingAdmin, wait_for_broker
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.shutdown import Shutdown
 from shotgun_runtime.stream_topics import stream_topics
@@ -59,16 +59,16 @@ class ProducerService:
         self._health = health
         self._metrics = Metrics(registry)
         self._watch = BrokerWatch(settings.kafka.bootstrap_servers)
-        client = admin(settings)
+        admin = LastingAdmin(settings)
         self._stable_offset = StableOffsetWatch(
-            client, settings.stream.topic, self._metrics.last_stable_offset_lag
+            admin, settings.stream.topic, self._metrics.last_stable_offset_lag
         )
         self._around = Surroundings(
             settings=settings,
             site=SiteReader(
                 settings.shotgun, self._metrics, MainVoice(settings.shotgun.url, self._metrics, health)
             ),
-            client=client,
+            admin=admin,
             watch=self._watch,
             spare=Spare(settings, self._watch),
             metrics=self._metrics,
@@ -106,7 +106,7 @@ class ProducerService:
 
     def _make_topics(self) -> None:
         while not self._shutdown.requested.is_set():
-            if not wait_for_broker(self._around.client, self._shutdown):
+            if not wait_for_broker(self._around.admin, self._shutdown):
                 break
             try:
                 self._prepare_topics()
@@ -115,6 +115,7 @@ class ProducerService:
                 raise
             except StreamError as error:
                 log.warning("%s. Trying again", error)
+                self._around.admin.renew()
                 self._shutdown.wait(self._backoff.pause())
             else:
                 self._backoff.reset()
@@ -214,6 +215,7 @@ class ProducerService:
             self._backoff.reset()
         log.warning("Starting over from the checkpoint: %s", error)
         self._health.set_not_ready(f"starting over: {error}")
+        self._around.admin.renew()
         term.halt.wait(self._backoff.pause())
 
     def _after_fence(self, term: Term, error: FencedError) -> None:

@@ -7,7 +7,7 @@ import logging
 
 from confluent_kafka import Producer
 
-from shotgun_runtime.kafka import BrokerWatch, new_producer, producer_config
+from shotgun_runtime.kafka import BrokerWatch, ClientWatch, new_producer, producer_config
 from shotgun_runtime.settings import Settings
 
 from .election import transactional_id_of
@@ -24,13 +24,14 @@ class Spare:
         self._settings = settings
         self._watch = watch
         self._producer: Producer | None = None
+        self._client = ClientWatch(watch)
 
     def keep_ready(self) -> None:
         """Makes the producer and its connections when there is none, and serves its callbacks. Takes a second at most.
 
         librdkafka looks for the coordinator of transactions only every 500 ms as long as no broker is connected.
         """
-        if self._producer is None:
+        if self._producer is None or self._client.stranded:
             self._producer = self._new()
             with contextlib.suppress(Exception):
                 self._producer.list_topics(self._settings.stream.topic, timeout=_CONNECT_SECONDS)
@@ -47,7 +48,8 @@ class Spare:
         self._producer = None
 
     def _new(self) -> Producer:
+        self._client = ClientWatch(self._watch)
         config = producer_config(
-            self._settings, transactional_id=transactional_id_of(self._settings), watch=self._watch
+            self._settings, transactional_id=transactional_id_of(self._settings), watch=self._client
         )
         return new_producer(config)

@@ -20,6 +20,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 from prometheus_client import Gauge
 
+from shotgun_runtime.kafka import LastingAdmin
+
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
@@ -58,14 +60,15 @@ class StableOffsetWatch:
     """
 
     def __init__(
-        self, client: AdminClient, topic: str, gauge: Gauge, *, clock: Callable[[], float] = time.monotonic
+        self, admin: LastingAdmin, topic: str, gauge: Gauge, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._client = client
+        self._admin = admin
         self._topic = topic
         self._gauge = gauge
         self._clock = clock
         self._state = StableOffset()
         self._partitions = 0
+        self._client: AdminClient | None = None
         self._asked: float | None = None
         self._description: Future[TopicDescription] | None = None
         self._offsets: dict[tuple[int, IsolationLevel], Future[ListOffsetsResultInfo]] = {}
@@ -82,6 +85,8 @@ class StableOffsetWatch:
             self._ask()
 
     def _ask(self) -> None:
+        # Kept as long as it owes answers.
+        self._client = self._admin.client
         topics = TopicCollection([self._topic])
         self._description = self._client.describe_topics(topics, request_timeout=_CALL_SECONDS)[self._topic]
         places = [TopicPartition(self._topic, number) for number in range(self._partitions)]
@@ -97,10 +102,17 @@ class StableOffsetWatch:
             found = {key: int(future.result().offset) for key, future in offsets.items()}
         except KafkaException as error:
             log.debug("offsets of %s: %s", self._topic, error)
+            self._renew()
             return
         if min(found.values(), default=0) < 0:
             # A broker that does not answer in time is no error to librdkafka, but an offset below zero.
+            self._renew()
             return
         partitions = {number for number, _ in found}
         pairs = {number: (found[number, _STABLE], found[number, _END]) for number in partitions}
         self._gauge.set(self._state.observe(pairs, self._clock()))
+
+    def _renew(self) -> None:
+        """Replaces the admin client that has failed, unless somebody has done so already."""
+        if self._client is self._admin.client:
+            self._admin.renew()

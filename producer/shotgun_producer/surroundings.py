@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from confluent_kafka.admin import AdminClient
 
 from shotgun_runtime.health import Health
-from shotgun_runtime.kafka import BrokerWatch
+from shotgun_runtime.kafka import BrokerWatch, LastingAdmin
 from shotgun_runtime.settings import Settings
 
 from .audit.schedule import AuditSchedule
@@ -25,7 +25,7 @@ class Surroundings:
 
     settings: Settings
     site: SiteReader
-    client: AdminClient
+    admin: LastingAdmin
     watch: BrokerWatch
     spare: Spare
     metrics: Metrics
@@ -33,6 +33,11 @@ class Surroundings:
     page_size: PageSize
     stable_offset: StableOffsetWatch
     audits: AuditSchedule
+
+    @property
+    def client(self) -> AdminClient:
+        """The admin client to use now."""
+        return self.admin.client
 
     def open_reader(self) -> SiteReader:
         """Another reader of the site, for another thread, that is quiet: the poll speaks for the site."""

@@ -21,6 +21,7 @@ from confluent_kafka import (
 from shotgun_runtime.errors import KafkaRefusedError, StreamError
 from shotgun_runtime.kafka import (
     BrokerWatch,
+    ClientWatch,
     consumer_config,
     explain,
     is_refusal,
@@ -69,8 +70,9 @@ class ControlTopic:
     def __init__(self, settings: Settings, *, watch: BrokerWatch | None = None) -> None:
         self._topic = settings.stream.control_topic
         self._state = ControlState()
-        config = consumer_config(settings, watch=watch, enable_partition_eof=True, fetch_wait_max_ms=1000)
-        self._consumer: Consumer = new_consumer(config)
+        self._settings = settings
+        self._watch = watch or BrokerWatch(settings.kafka.bootstrap_servers)
+        self._consumer = self._new_consumer()
         self._is_complete = False
 
     @property
@@ -104,6 +106,7 @@ class ControlTopic:
         Raises StreamError when that takes longer than ``timeout`` seconds, KafkaRefusedError when Kafka refuses.
         """
         deadline = Deadline.after(timeout)
+        self._replace_if_stranded()
         partition = TopicPartition(self._topic, 0, OFFSET_BEGINNING)
         end = self._read_end(partition, deadline)
         self._consumer.assign([partition])
@@ -137,6 +140,8 @@ class ControlTopic:
 
         Raises KafkaRefusedError when Kafka refuses. A broker that is away is no error: there is no news then.
         """
+        if self._replace_if_stranded():
+            self.begin()
         news: dict[str, ControlRecord | None] = {}
         for _ in range(_MOST_NEWS):
             message = self._consumer.poll(0)
@@ -150,6 +155,21 @@ class ControlTopic:
     def close(self) -> None:
         """End the consumer and its threads."""
         self._consumer.close()
+
+    def _new_consumer(self) -> Consumer:
+        self._client = ClientWatch(self._watch)
+        return new_consumer(
+            consumer_config(
+                self._settings, watch=self._client, enable_partition_eof=True, fetch_wait_max_ms=1000
+            )
+        )
+
+    def _replace_if_stranded(self) -> bool:
+        if not self._client.stranded:
+            return False
+        self._consumer.close()
+        self._consumer = self._new_consumer()
+        return True
 
     def _take(self, message: Message, news: dict[str, ControlRecord | None], reached: int) -> int:
         error = message.error()
@@ -196,14 +216,14 @@ class ControlWriter:
     ) -> None:
         self._topic = settings.stream.control_topic
         self._timeout = timeout
-        config = producer_config(
+        self._config = producer_config(
             settings,
             watch=watch,
             linger_ms=0,
             delivery_timeout_ms=int(timeout * 1000),
             compression_type="none",
         )
-        self._producer: Producer = new_producer(config)
+        self._producer: Producer = new_producer(self._config)
 
     def put(self, key: str, *, by: str, reason: str, **fields: Any) -> None:
         """Write a record. Raises KafkaRefusedError when Kafka refuses, StreamError when it is not acknowledged."""
@@ -234,6 +254,8 @@ class ControlWriter:
             raise self._failure(key, cause if isinstance(cause, KafkaError) else None) from None
         if not outcome or outcome[0] is not None:
             self._producer.purge()
+            # It may be stranded, see `ClientWatch`; nobody polls it between two records.
+            self._producer = new_producer(self._config)
             raise self._failure(key, outcome[0] if outcome else None)
 
     def _failure(self, key: str, error: KafkaError | None) -> StreamError:

@@ -12,13 +12,15 @@ from confluent_kafka.admin import AdminClient
 from shotgun_runtime.backoff import Backoff, OutageLog
 from shotgun_runtime.errors import ConfigurationError, KafkaRefusedError, StreamError
 from shotgun_runtime.kafka_errors import explain, is_refusal
-from shotgun_runtime.kafka_watch import BrokerWatch, client_logger
+from shotgun_runtime.kafka_watch import BrokerWatch, ClientWatch, Watch, client_logger
 from shotgun_runtime.settings import KafkaSettings, Settings, require_kafka
 from shotgun_runtime.shutdown import Shutdown
 from shotgun_schemas.topics import MAX_RECORD_BYTES
 
 __all__ = [
     "BrokerWatch",
+    "ClientWatch",
+    "LastingAdmin",
     "admin",
     "check_properties",
     "consumer_config",
@@ -67,7 +69,7 @@ def consumer_config(
     settings: Settings | KafkaSettings,
     *,
     group_id: str | None = None,
-    watch: BrokerWatch | None = None,
+    watch: Watch | None = None,
     **extra: Any,
 ) -> dict[str, Any]:
     """Return the configuration of a consumer that commits only what it is told to commit.
@@ -95,7 +97,7 @@ def producer_config(
     settings: Settings | KafkaSettings,
     *,
     transactional_id: str | None = None,
-    watch: BrokerWatch | None = None,
+    watch: Watch | None = None,
     **extra: Any,
 ) -> dict[str, Any]:
     """Return the configuration of an idempotent producer, transactional when it is given an id.
@@ -154,6 +156,27 @@ def admin(settings: Settings | KafkaSettings) -> AdminClient:
         raise _refused_property(error) from None
 
 
+class LastingAdmin:
+    """An admin client for a process that goes on, to be replaced when its calls fail. One owner.
+
+    Nobody polls an admin client, so nothing says that it is stranded (see `ClientWatch`) but calls without an answer.
+    Making one raises as `admin`.
+    """
+
+    def __init__(self, settings: Settings | KafkaSettings) -> None:
+        self._settings = settings
+        self._client = admin(settings)
+
+    @property
+    def client(self) -> AdminClient:
+        """The client to use now."""
+        return self._client
+
+    def renew(self) -> None:
+        """Use another client from now on. What was asked of the old one is lost once nobody holds that."""
+        self._client = admin(self._settings)
+
+
 def check_properties(settings: KafkaSettings) -> None:
     """Raise ConfigurationError unless librdkafka takes all of the user's properties. Connects to nothing."""
     quiet = {"log_level": 0, "group.id": READER_GROUP}
@@ -163,7 +186,7 @@ def check_properties(settings: KafkaSettings) -> None:
         new_producer({**settings.properties, **settings.producer_properties, "log_level": 0}).flush(0)
 
 
-def wait_for_broker(client: AdminClient, shutdown: Shutdown, *, attempt_timeout: float = 5.0) -> bool:
+def wait_for_broker(lasting: LastingAdmin, shutdown: Shutdown, *, attempt_timeout: float = 5.0) -> bool:
     """Wait until a broker answers; False when a stop was requested first.
 
     Says once that there is none and once that it is back. Raises KafkaRefusedError when the cluster refuses the
@@ -172,11 +195,12 @@ def wait_for_broker(client: AdminClient, shutdown: Shutdown, *, attempt_timeout:
     outage = OutageLog("Kafka", log)
     backoff = Backoff(initial=0.2, maximum=5.0)
     while not shutdown.requested.is_set():
-        reason = _unreachable(client, attempt_timeout)
+        reason = _unreachable(lasting.client, attempt_timeout)
         if reason is None:
             outage.recovered()
             return True
         outage.failed(reason)
+        lasting.renew()
         shutdown.wait(backoff.pause())
     return False
 
@@ -208,7 +232,7 @@ def _kafka(settings: Settings | KafkaSettings) -> KafkaSettings:
     return kafka
 
 
-def _held(kafka: KafkaSettings, watch: BrokerWatch | None) -> dict[str, Any]:
+def _held(kafka: KafkaSettings, watch: Watch | None) -> dict[str, Any]:
     seen = watch or BrokerWatch(kafka.bootstrap_servers)
     return {
         "bootstrap.servers": kafka.bootstrap_servers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Protocol
 
 from confluent_kafka import KafkaError
 
@@ -18,6 +19,20 @@ _NOISE = frozenset({"FAIL", "ERROR", "REQTMOUT", "CONNECT", "DISCONNECT"})
 
 _LOST = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
 _PASSING = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._MSG_TIMED_OUT})
+
+
+_STRANDED_AFTER = 2
+"""So many statistics without a broker: one may be made while a client looks for the brokers anew."""
+
+
+class Watch(Protocol):
+    """What takes the error and statistics callbacks of a client."""
+
+    def on_error(self, error: KafkaError) -> None:
+        """Take librdkafka's ``error_cb``."""
+
+    def on_statistics(self, statistics: str) -> None:
+        """Take librdkafka's ``stats_cb``."""
 
 
 class BrokerWatch:
@@ -61,6 +76,35 @@ class BrokerWatch:
     def _up(self) -> None:
         self._outage.recovered()
         self._said.clear()
+
+
+class ClientWatch:
+    """Takes the callbacks of one client, tells them on to a `BrokerWatch`, and notices when the client is stranded.
+
+    A broker that was cut off from its controllers may answer for a moment that the cluster has no brokers. librdkafka
+    then forgets those that it knew, and now and then never looks for one again, whatever comes:
+    https://github.com/confluentinc/librdkafka/issues/5301. Such a client must be replaced.
+    """
+
+    def __init__(self, watch: BrokerWatch) -> None:
+        self._watch = watch
+        self._without = 0
+
+    @property
+    def stranded(self) -> bool:
+        """Whether the client has known no broker for so long that it will not find one again."""
+        return self._without >= _STRANDED_AFTER
+
+    def on_error(self, error: KafkaError) -> None:
+        """Tell it on."""
+        self._watch.on_error(error)
+
+    def on_statistics(self, statistics: str) -> None:
+        """Look whether the client knows a broker that it could connect to, and tell it on."""
+        self._watch.on_statistics(statistics)
+        # The coordinators, whose source is "logical", stay in the list and lead nowhere.
+        known = '"source":"learned"' in statistics or '"source":"configured"' in statistics
+        self._without = 0 if known else self._without + 1
 
 
 def client_logger() -> logging.Logger:

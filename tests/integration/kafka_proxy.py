@@ -9,7 +9,12 @@ import threading
 from collections.abc import Callable
 from enum import Enum
 
-PRODUCE, INIT_PRODUCER_ID, ADD_PARTITIONS, END_TXN = 0, 22, 24, 26
+PRODUCE, METADATA, INIT_PRODUCER_ID, ADD_PARTITIONS, END_TXN = 0, 3, 22, 24, 26
+
+_LEADER_NOT_AVAILABLE = 5
+_NO_OPERATIONS = -(2**31)
+_CLUSTER_OPERATIONS, _TOPIC_IDS, _ERROR_CODE = 10, 10, 13
+"""Versions of the metadata's answer: the last with the cluster's operations, the first with the others."""
 
 
 class Moment(Enum):
@@ -22,7 +27,8 @@ class Moment(Enum):
 class KafkaProxy:
     """Passes everything on between clients and a broker. `close` it.
 
-    The broker must advertise `port`, so that clients come back here. `cut` arms it once.
+    The broker must advertise `port`, so that clients come back here. `cut` arms it once. While it `hides_brokers`, it
+    answers that the cluster has none, as a broker does that its controllers have shut out.
     """
 
     def __init__(self) -> None:
@@ -30,6 +36,7 @@ class KafkaProxy:
         self.port: int = self._listener.getsockname()[1]
         self.broker_port = 0
         self.has_cut = threading.Event()
+        self.hides_brokers = False
         self._armed: tuple[int, Moment, Callable[[], None]] | None = None
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
@@ -68,6 +75,9 @@ class KafkaProxy:
         with contextlib.suppress(OSError), client, broker:
             while frame := _frame(client):
                 (kind,) = struct.unpack_from(">h", frame, 4)
+                if kind == METADATA and self.hides_brokers:
+                    client.sendall(self._no_brokers(frame))
+                    continue
                 moment = self._is_armed_for(kind)
                 if moment is Moment.BEFORE:
                     self._act(client, broker)
@@ -83,6 +93,20 @@ class KafkaProxy:
                     self._act(client, broker)
                     return
                 client.sendall(data)
+
+    def _no_brokers(self, request: bytes) -> bytes:
+        """The answer to a request for metadata (version 9 and later) of a cluster with one topic and no broker."""
+        version, correlation = struct.unpack_from(">hi", request, 6)
+        topic = struct.pack(">h", _LEADER_NOT_AVAILABLE) + b"\x02t"
+        topic += bytes(16) if version >= _TOPIC_IDS else b""
+        topic += b"\x00" + b"\x01" + struct.pack(">i", _NO_OPERATIONS) + b"\x00"
+        body = struct.pack(">i", correlation) + b"\x00"
+        body += struct.pack(">i", 0) + b"\x01" + b"\x00" + struct.pack(">i", -1)
+        body += b"\x02" + topic
+        body += struct.pack(">i", _NO_OPERATIONS) if version <= _CLUSTER_OPERATIONS else b""
+        body += struct.pack(">h", 0) if version >= _ERROR_CODE else b""
+        body += b"\x00"
+        return struct.pack(">i", len(body)) + body
 
     def _is_armed_for(self, kind: int) -> Moment | None:
         with self._lock:

@@ -300,3 +300,37 @@ def test_whatever_answer_is_lost_and_whenever_it_is_killed_each_event_is_there_o
             producer = bench.start()
             bench.wait_for_all()
         assert producer.metric("reconciled_events_total") == 0
+
+
+@pytest.mark.timeout(300)
+def test_clients_that_have_lost_their_brokers_for_good_are_replaced(
+    spawn: Callable[..., Process], tmp_path: Path, behind_proxy: Kafka, proxy: KafkaProxy
+) -> None:
+    with SandboxSite(SiteOptions(events=20, writers=1, id_block=1)) as site:
+        # Given an active producer and a standby whose clients, once told that there is no broker, never look again,
+        # which librdkafka otherwise does now and then
+        bench = Bench(spawn, tmp_path, behind_proxy, site, servers=proxy.bootstrap_servers)
+        bench.values["kafka"]["properties"] = {
+            "metadata.recovery.strategy": "none",
+            "topic.metadata.refresh.interval.ms": 500,
+        }
+        active = bench.start()
+        bench.wait_for_all()
+        standby = bench.start()
+        wait_until(lambda: standby.readiness() == "ready", message="the standby is ready")
+
+        # When a broker says so to all of them
+        proxy.hides_brokers = True
+        for one in (active, standby):
+            wait_until(lambda one=one: one.readiness() != "ready", message="it has lost Kafka")  # type: ignore[misc]
+        proxy.hides_brokers = False
+
+        # Then both come back, whichever is active, and the other one can take over
+        site.admin.write_events(10)
+        bench.wait_for_all()
+        first, second = (active, standby) if active.metric("active") == 1 else (standby, active)
+        wait_until(lambda: second.readiness() == "ready", message="the other one stands by")
+        first.process.kill()
+        site.admin.write_events(10)
+        bench.wait_for_all()
+        assert second.process.terminate() == 0

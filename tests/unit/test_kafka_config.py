@@ -13,6 +13,8 @@ from support import wait_until
 from shotgun_runtime.errors import ConfigurationError, StreamError
 from shotgun_runtime.kafka import (
     BrokerWatch,
+    ClientWatch,
+    LastingAdmin,
     admin,
     consumer_config,
     explain,
@@ -151,11 +153,11 @@ def test_waiting_for_a_broker_ends_with_the_request_to_stop(nobody: str) -> None
     shutdown = Shutdown()
     shutdown.request("test")
 
-    assert wait_for_broker(admin(Settings(kafka={"bootstrap_servers": nobody})), shutdown) is False
+    assert wait_for_broker(LastingAdmin(Settings(kafka={"bootstrap_servers": nobody})), shutdown) is False
 
 
 def test_waiting_for_a_broker_that_answers_returns(mock: str) -> None:
-    assert wait_for_broker(admin(Settings(kafka={"bootstrap_servers": mock})), Shutdown()) is True
+    assert wait_for_broker(LastingAdmin(Settings(kafka={"bootstrap_servers": mock})), Shutdown()) is True
 
 
 def test_a_broker_that_is_down_is_told_once_for_many_clients(
@@ -209,3 +211,20 @@ def test_errors_are_told_with_the_next_step() -> None:
 def test_refusals_are_told_from_what_can_heal() -> None:
     assert is_refusal(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
     assert not is_refusal(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+
+
+def test_a_client_is_stranded_when_it_knows_no_broker_twice_in_a_row() -> None:
+    learned, logical = (
+        f'{{"brokers":{{"b":{{"nodeid":-1,"source":"{source}","state":"TRY_CONNECT"}}}}}}'
+        for source in ("learned", "logical")
+    )
+    watch = ClientWatch(BrokerWatch("b:1"))
+    for statistics, stranded in (
+        (learned, False),
+        (logical, False),
+        (learned, False),  # it has looked for the brokers anew
+        (logical, False),
+        (logical, True),
+    ):
+        watch.on_statistics(statistics)
+        assert watch.stranded is stranded
