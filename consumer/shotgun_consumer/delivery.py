@@ -16,7 +16,11 @@ def event_id_of(key: bytes | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One record of the event topic as it was read. `epoch` names the assignment that it was read in."""
+    """One record of the event topic as it was read. `epoch` names the assignment that it was read in.
+
+    `attempt` counts from 1; `ended` has the keys of the callbacks that have ended for this event in earlier attempts,
+    also before a restart: they are not called again.
+    """
 
     partition: int
     offset: int
@@ -26,6 +30,8 @@ class Delivery:
     headers: Mapping[str, bytes]
     timestamp: float
     """Seconds since 1970: when the event was created, or reached the broker; 0.0 when unknown."""
+    attempt: int = 1
+    ended: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:
@@ -54,8 +60,10 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a worker says of an event. `outcome` None: it is unfinished, and its lane stops; `reason` says why.
+    """What a worker says of an event. `outcome` None: it is unfinished; `reason` says why.
 
+    An unfinished event is run again after `retry_after` seconds, at the head of its lane, when that is not None;
+    otherwise its partition stops at it. `ended` are the keys of the callbacks that have ended for it so far.
     `withheld` are the events behind it in the same lane that the worker had been handed and has not started.
     """
 
@@ -63,3 +71,5 @@ class Result:
     outcome: Outcome | None
     reason: str = ""
     withheld: Sequence[Delivery] = ()
+    retry_after: float | None = None
+    ended: frozenset[str] = frozenset()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
@@ -16,35 +17,31 @@ from .backfill_view import BackfillView, Speed
 LINE_SECONDS = 10.0
 
 
-class Show(Protocol):
-    """Shows a job as it is now. `note`: why nothing moves, None when it does. Used as a context manager."""
+class Show(ABC):
+    """Shows a job as it is now. Used as a context manager."""
 
+    @abstractmethod
     def show(self, view: BackfillView, speed: Speed, note: str | None) -> None:
-        """Called about once a second, and a last time when the job is over."""
+        """Called about once a second, and a last time when the job is over.
+
+        `note`: why nothing moves, None when it does.
+        """
+
+    def end(self) -> None:
+        """Leaves the terminal as it was."""
 
     def __enter__(self) -> Show:
         """Begins to show."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leaves the terminal as it was."""
-
-
-class _Plain:
-    def __enter__(self) -> Show:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
-
-    def show(self, view: BackfillView, speed: Speed, note: str | None) -> None:
-        raise NotImplementedError
+        """Ends to show."""
+        self.end()
 
 
-class JsonLines(_Plain):
+class JsonLines(Show):
     """One object a line, at each change; the last one is final."""
 
     def __init__(self) -> None:
@@ -58,7 +55,7 @@ class JsonLines(_Plain):
             self._last = found
 
 
-class Lines(_Plain):
+class Lines(Show):
     """A line every ten seconds, and at once when the state changes or something is in the way."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -80,7 +77,7 @@ class Lines(_Plain):
             click.echo(f"{view.name} {view.phase}: {how_far(view, speed)}")
 
 
-class Bar(_Plain):
+class Bar(Show):
     """A live bar as wide as the terminal; what is in the way is said on a line of its own."""
 
     def __init__(self) -> None:
@@ -88,10 +85,11 @@ class Bar(_Plain):
         self._text = ""
         self._note: str | None = None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
+    def end(self) -> None:
+        """Leaves what was drawn where it is, with a line end."""
+        if self._bar is not None:
+            self._bar.render_finish()
+            self._bar = None
 
     def show(self, view: BackfillView, speed: Speed, note: str | None) -> None:
         """See `Show`."""
@@ -99,10 +97,10 @@ class Bar(_Plain):
         if note is None:
             self._draw(view, speed)
         elif note != before:
-            self._end()
+            self.end()
             click.echo(f"{view.name} {view.phase}: {note}")
         if view.is_over:
-            self._end()
+            self.end()
             click.echo(outcome(view))
 
     def _draw(self, view: BackfillView, speed: Speed) -> None:
@@ -115,7 +113,7 @@ class Bar(_Plain):
 
     def _begin(self, view: BackfillView) -> None:
         # Rate and time left are ours: click's forget neither what other jobs had done nor the first slow minute.
-        self._end()
+        self.end()
         self._bar = click.progressbar(
             length=max(1, view.ids),
             show_eta=False,
@@ -124,8 +122,3 @@ class Bar(_Plain):
             item_show_func=lambda _: self._text,
         )
         self._bar.entered = True
-
-    def _end(self) -> None:
-        if self._bar is not None:
-            self._bar.render_finish()
-            self._bar = None
