@@ -55,12 +55,12 @@ def main() -> None:
         for name in options.only or FULL:
             results[name] = options.full[name](broker.bootstrap_servers, options.events)
             if not options.json:
-                print(f"{name}\n", *_lines(results[name]), sep="\n", end="\n\n", flush=True)
+                print(f"{name}\n", *lines(results[name]), sep="\n", end="\n\n", flush=True)
     if options.json:
         print(json.dumps(results))
 
 
-def _lines(result: Any) -> list[str]:
+def lines(result: Any) -> list[str]:
     rows = result if isinstance(result, list) else [{name: value} for name, value in result.items()]
     return ["  " + "  ".join(f"{name}={_text(value)}" for name, value in row.items()) for row in rows]
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,23 +67,49 @@ def site(**options: Any) -> Iterator[Site]:
         process.wait()
 
 
-class Producer:
-    """A `shotgun-producer run` and its metrics."""
+class Service:
+    """A running `shotgun-producer` or `shotgun-consumer` and its metrics."""
 
-    def __init__(self, topic: str, port: int) -> None:
-        self.topic = topic
+    def __init__(self, command: str, pid: int, port: int) -> None:
+        self.pid = pid
+        self._prefix = command.replace("-", "_") + "_"
         self._url = f"http://127.0.0.1:{port}/metrics"
 
     def figures(self) -> dict[str, float]:
-        """Every metric without labels, by name; those with labels are summed up. 0 for one that is not there yet."""
+        """Every metric by name, and by name and each label's value; summed up. 0 for one that is not there yet."""
         with urlopen(self._url, timeout=30) as answer:
             text = answer.read().decode()
         figures: dict[str, float] = defaultdict(float)
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                name = sample.name.removeprefix("shotgun_producer_")
-                figures[name] += sample.value
+                name = sample.name.removeprefix(self._prefix)
+                for key in (name, *(f"{name}.{value}" for value in sample.labels.values())):
+                    figures[key] += sample.value
         return figures
+
+
+@contextmanager
+def service(command: str, values: Mapping[str, Any]) -> Iterator[Service]:
+    """`<command> run` with this configuration, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        config, output = Path(folder) / "stream.yaml", Path(folder) / "output"
+        config.write_text(yaml.safe_dump({**values, "http": {"host": "127.0.0.1", "port": 0}}))
+        with output.open("wb") as out:
+            process = subprocess.Popen([BIN / command, "run", "--config", config], stdout=out, stderr=out)
+        try:
+            port = until(lambda: re.search(r"served on port (\d+)", output.read_text()), "it starts", 120)
+            yield Service(command, process.pid, int(port.group(1)))
+        finally:
+            process.terminate()
+            process.wait()
+
+
+class Producer:
+    """A `shotgun-producer run` of a topic."""
+
+    def __init__(self, topic: str, running: Service) -> None:
+        self.topic = topic
+        self.figures = running.figures
 
     def wait_active(self) -> None:
         """Until it publishes."""
@@ -103,18 +129,6 @@ def producer(servers: str, site: Site, **options: Any) -> Iterator[Producer]:
             "control_topic": f"{topic}.control",
         },
         "producer": options,
-        "http": {"host": "127.0.0.1", "port": 0},
     }
-    with tempfile.TemporaryDirectory() as folder:
-        config, output = Path(folder) / "stream.yaml", Path(folder) / "output"
-        config.write_text(yaml.safe_dump(values))
-        with output.open("wb") as out:
-            process = subprocess.Popen(
-                [BIN / "shotgun-producer", "run", "--config", config], stdout=out, stderr=out
-            )
-        try:
-            port = until(lambda: re.search(r"served on port (\d+)", output.read_text()), "it starts", 120)
-            yield Producer(topic, int(port.group(1)))
-        finally:
-            process.terminate()
-            process.wait()
+    with service("shotgun-producer", values) as running:
+        yield Producer(topic, running)

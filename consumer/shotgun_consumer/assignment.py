@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from .commits import CommitPipeline
 from .delivery import Delivery, Result, event_id_of
+from .in_order import InOrder
+from .lanes import Lanes
+from .marks import NO_MARKS, Marks
 from .partition_state import PartitionState
 from .progress import Progress
 
@@ -23,20 +26,26 @@ class Reached:
 class Assignment:
     """State of all assigned partitions, and the commits that are due for them.
 
+    With a `concurrency` above 1 that many events of different entities run at once.
+
     Synchronous, single owner: the group's thread. `epochs` numbers assignments over the whole life of the group in
     this process, so what belongs to an earlier one is told apart from what belongs to the same partition now.
     """
 
-    def __init__(self, max_uncommitted: int, epochs: Iterator[int] | None = None) -> None:
-        self.commits = CommitPipeline(max_uncommitted)
+    def __init__(
+        self, max_uncommitted: int, epochs: Iterator[int] | None = None, *, concurrency: int = 1
+    ) -> None:
+        self.commits = CommitPipeline(max_uncommitted, concurrency)
+        self._concurrency = concurrency
         self._epochs = epochs if epochs is not None else count(1)
         self._states: dict[int, PartitionState] = {}
         self._turn = 0
 
-    def add(self, partition: int, offset: int) -> None:
+    def add(self, partition: int, offset: int, marks: Marks = NO_MARKS) -> None:
         """Take over a partition at its committed offset. What was known of an earlier assignment is gone."""
-        progress = Progress(next(self._epochs), offset)
-        self._states[partition] = PartitionState(partition, progress)
+        progress = Progress(next(self._epochs), offset, marks)
+        waiting = InOrder() if self._concurrency == 1 else Lanes()
+        self._states[partition] = PartitionState(partition, progress, waiting)
         self.commits.assign(partition, progress, committed=True)
 
     def remove(self, partition: int) -> None:
@@ -65,34 +74,44 @@ class Assignment:
 
     def filter(self, state: PartitionState, offset: int) -> None:
         """End an event that nobody wants, as soon as it was read."""
-        state.progress.finish(offset, state.progress.epoch)
+        state.progress.pass_over(offset, state.progress.epoch)
 
-    def settle(self, result: Result) -> PartitionState | None:
+    def settle(self, result: Result, now: float) -> PartitionState | None:
         """Take in what a worker says. None when it belongs to an earlier assignment and changes nothing."""
         delivery = result.delivery
         state = self._states.get(delivery.partition)
         if state is None or state.progress.epoch != delivery.epoch:
             return None
         if result.outcome is None:
-            state.stop(delivery, result.reason, result.withheld)
+            state.progress.note_ended(delivery.offset, result.ended)
+            again = replace(delivery, attempt=delivery.attempt + 1, ended=result.ended)
+            if result.retry_after is None:
+                state.stop(again, result.reason, result.withheld)
+            else:
+                state.waiting.give_back(result.withheld)
+                state.waiting.retry(again, now + result.retry_after)
             return state
-        state.end(delivery.offset)
+        state.waiting.end(delivery)
         state.progress.finish(delivery.offset, delivery.epoch)
         self.commits.finished(delivery.partition)
         return state
 
-    def startable(self) -> list[Delivery]:
-        """The events to hand to the worker now, within the bound on what may be repeated.
+    def startable(self, now: float) -> list[Delivery]:
+        """The events to hand to the workers now, within the bound on what may be repeated.
 
         Partitions take turns, so that a long queue of one does not keep the others waiting.
         """
-        room = self.commits.room(self.started)
+        started = self.started
+        room = self.commits.room(started)
+        if self._concurrency > 1:
+            # One for each worker: what waited behind a slow one could be run by another.
+            room = min(room, self._concurrency - started)
         taken: list[Delivery] = []
         states = list(self._states.values())
         for index in range(len(states)):
             if not room:
                 break
-            some = states[(self._turn + index) % len(states)].start(room)
+            some = states[(self._turn + index) % len(states)].start(room, now)
             room -= len(some)
             taken.extend(some)
         self._turn += 1
@@ -107,17 +126,24 @@ class Assignment:
                 if (delivery.partition, delivery.epoch) == (state.partition, state.progress.epoch)
             ]
             if mine:
-                state.give_back(mine)
+                state.waiting.give_back(mine)
 
     @property
     def started(self) -> int:
-        """Events that the worker holds, of all partitions."""
-        return sum(state.started for state in self._states.values())
+        """Events that the workers hold, of all partitions."""
+        return sum(state.waiting.started for state in self._states.values())
 
     @property
     def queued(self) -> int:
         """Events that wait to be handed over, of all partitions that are not stopped."""
-        return sum(state.queued for state in self._states.values() if state.stopped is None)
+        return sum(len(state.waiting) for state in self._states.values() if state.stopped is None)
+
+    def due(self) -> float | None:
+        """When the next retry is due; None without one."""
+        dues = [
+            due for state in self._states.values() if state.stopped is None and (due := state.waiting.due())
+        ]
+        return min(dues, default=None)
 
     @property
     def unfinished(self) -> int:
@@ -131,7 +157,7 @@ class Assignment:
 
 
 def _reached(state: PartitionState) -> Reached | None:
-    oldest = state.oldest()
+    oldest = state.waiting.oldest()
     if oldest is not None:
         event_id, timestamp = oldest.event_id, oldest.timestamp
     else:

@@ -35,13 +35,10 @@ class CommitSender:
         if commit is None:
             return
         self._open = (commit, now)
-        pairs = [
-            TopicPartition(self._topic, partition, offset) for partition, offset in _offsets(commit).items()
-        ]
         try:
-            consumer.commit(offsets=pairs, asynchronous=True)
+            consumer.commit(offsets=_pairs(self._topic, commit), asynchronous=True)
         except KafkaException as error:
-            self._settle(dict.fromkeys(_offsets(commit), error.args[0]))
+            self._settle(dict.fromkeys(_partitions(commit), error.args[0]))
 
     def on_commit(self, error: KafkaError | None, pairs: list[TopicPartition]) -> None:
         """Kafka's answer to an asynchronous commit: librdkafka's `on_commit`."""
@@ -60,9 +57,9 @@ class CommitSender:
             return
         sent = time.monotonic()
         try:
-            refused: Mapping[int, KafkaError] = commit_now(consumer, self._topic, _offsets(commit))
+            refused: Mapping[int, KafkaError] = commit_now(consumer, _pairs(self._topic, commit))
         except KafkaException as error:
-            refused = dict.fromkeys(_offsets(commit), error.args[0])
+            refused = dict.fromkeys(_partitions(commit), error.args[0])
         self._pipeline.settle_final(commit, tuple(refused))
         self._count(refused, time.monotonic() - sent)
 
@@ -81,6 +78,8 @@ class CommitSender:
         if not refused:
             self._said.clear()
         for partition, error in refused.items():
+            if error.code() == KafkaError.OFFSET_METADATA_TOO_LARGE:
+                self._pipeline.bare(partition)
             if error.code() not in self._said:
                 self._said.add(error.code())
                 log.warning(
@@ -93,5 +92,12 @@ class CommitSender:
                 )
 
 
-def _offsets(commit: Commit) -> dict[int, int]:
-    return {point.partition: point.snapshot.watermark for point in commit.points}
+def _partitions(commit: Commit) -> list[int]:
+    return [point.partition for point in commit.points]
+
+
+def _pairs(topic: str, commit: Commit) -> list[TopicPartition]:
+    return [
+        TopicPartition(topic, point.partition, point.snapshot.watermark, point.snapshot.metadata)
+        for point in commit.points
+    ]

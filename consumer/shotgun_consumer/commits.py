@@ -35,6 +35,11 @@ class _Partition:
     acknowledged: Snapshot | None
     finished: int = 0
     finished_acknowledged: int = 0
+    is_bare: bool = False
+
+    def snapshot(self) -> Snapshot:
+        snapshot = self.progress.snapshot()
+        return Snapshot(snapshot.watermark) if self.is_bare else snapshot
 
 
 class CommitPipeline:
@@ -43,15 +48,15 @@ class CommitPipeline:
     At most one commit is open. Everything that finishes meanwhile goes into the next one, which carries the newest
     state of every partition; after a failure, too, the newest state is sent, never the old one again.
 
-    A finished event that is not acknowledged would be repeated after a crash. Those that ran, together with those
-    running, never exceed `max_uncommitted`. Filtered events are free to repeat; where only they have moved the
-    watermark, a commit is due once in `QUIET_SECONDS`.
+    A finished event that is not acknowledged would be repeated after a crash. Those, together with the ones running,
+    never exceed `max_uncommitted + concurrency - 1`: with `max_uncommitted` 1 each worker awaits its commit. Filtered
+    events are free to repeat; where only they have moved the watermark, a commit is due once in `QUIET_SECONDS`.
     """
 
-    def __init__(self, max_uncommitted: int) -> None:
+    def __init__(self, max_uncommitted: int, concurrency: int = 1) -> None:
         if max_uncommitted < 1:
             raise ValueError(f"max_uncommitted must be at least 1, got {max_uncommitted}")
-        self._max_uncommitted = max_uncommitted
+        self._bound = max_uncommitted + concurrency - 1
         self._partitions: dict[int, _Partition] = {}
         self._open: Commit | None = None
         self._quiet_until = 0.0
@@ -82,7 +87,7 @@ class CommitPipeline:
 
     def room(self, running: int) -> int:
         """How many more events may be started while `running` are."""
-        return max(0, self._max_uncommitted - running - self.unacknowledged)
+        return max(0, self._bound - running - self.unacknowledged)
 
     def take(self, now: float) -> Commit | None:
         """The commit to send now, which is open from here on; None while one is open, or when none is due."""
@@ -120,6 +125,11 @@ class CommitPipeline:
         """The answer to a commit from `final`. The open one, if any, stays open."""
         self._acknowledge(commit, refused)
 
+    def bare(self, partition: int) -> None:
+        """Commit only the watermark of this assignment of a partition: Kafka does not take more."""
+        if partition in self._partitions:
+            self._partitions[partition].is_bare = True
+
     def _acknowledge(self, commit: Commit, refused: Collection[int]) -> None:
         for point in commit.points:
             entry = self._partitions.get(point.partition)
@@ -133,7 +143,7 @@ class CommitPipeline:
     def _dirty(partitions: Mapping[int, _Partition]) -> tuple[Point, ...]:
         points = []
         for partition, entry in partitions.items():
-            snapshot = entry.progress.snapshot()
+            snapshot = entry.snapshot()
             if snapshot != entry.acknowledged:
                 points.append(Point(partition, entry.progress.epoch, snapshot, entry.finished))
         return tuple(points)

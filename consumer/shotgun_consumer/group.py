@@ -6,11 +6,11 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import KafkaException
 
 from shotgun_runtime.backoff import Backoff, OutageLog
 from shotgun_runtime.errors import StreamError
@@ -21,7 +21,7 @@ from .delivery import Delivery, Result
 from .metrics import GroupMetrics
 from .placement import Hold, Witness
 from .positions import Positions
-from .session import Member, Session
+from .session import MakeConsumer, Member, Session
 from .stream import REFRESH_SECONDS, Stream
 from .worker import Worker
 
@@ -49,8 +49,8 @@ class Group:
     def __init__(
         self,
         member: Member,
-        make_consumer: Callable[..., Consumer],
-        run_event: Callable[[Delivery], Result],
+        make_consumer: MakeConsumer,
+        run_events: Sequence[Callable[[Delivery], Result]],
         positions: Positions,
         stream: Stream,
         metrics: GroupMetrics,
@@ -58,7 +58,7 @@ class Group:
     ) -> None:
         self._member = member
         self._make_consumer = make_consumer
-        self._run_event = run_event
+        self._run_events = run_events
         self._positions = positions
         self._stream = stream
         self._metrics = metrics
@@ -85,7 +85,7 @@ class Group:
         return GroupState(self._member.group, self._reason)
 
     def _loop(self) -> None:
-        worker = Worker(f"worker {self._member.group}", self._run_event)
+        worker = Worker(f"worker {self._member.group}", self._run_events)
         backoff = Backoff(initial=0.2, maximum=10.0)
         outage = OutageLog(f"group {self._member.group}", log)
         try:

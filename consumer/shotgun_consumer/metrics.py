@@ -79,6 +79,15 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition(
         "shotgun_consumer_assigned_partitions", "gauge", "Partitions assigned to this process.", _GROUP
     ),
+    Definition(
+        "shotgun_consumer_retries_total", "counter", "Events that failed and are tried again.", _GROUP
+    ),
+    Definition(
+        "shotgun_consumer_kafka_received_bytes_total",
+        "counter",
+        "Bytes that the group's members here have received from Kafka.",
+        _GROUP,
+    ),
     Definition("shotgun_consumer_rebalances_total", "counter", "Changes of the assignment.", _GROUP),
     Definition(
         "shotgun_consumer_build_info",
@@ -130,6 +139,8 @@ class GroupMetrics:
         self.commits = {
             outcome: self._counter("commits_total", outcome) for outcome in ("acknowledged", "failed")
         }
+        self.retried = self._counter("retries_total")
+        self.received_bytes = self._counter("kafka_received_bytes_total")
         self.rebalances = self._counter("rebalances_total")
         self.commit_duration = metrics.take(Histogram, "commit_duration_seconds").labels(*self._labels)
         self.lag_seconds = self._gauge("lag_seconds")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Protocol
 
 from .delivery import Delivery
 from .progress import Progress
@@ -14,9 +14,47 @@ MAX_QUEUED_BYTES = 8 * 1024 * 1024
 RESUME_BELOW = 4
 
 
+class Waiting(Protocol):
+    """The events of a partition that were read and have not ended: those that wait, and those that a worker holds.
+
+    `now` and `due` are seconds of a clock that only goes forward.
+    """
+
+    bytes: int
+    """What the waiting ones hold in memory, roughly."""
+
+    def push(self, delivery: Delivery) -> None:
+        """Put an event behind the others."""
+
+    def take(self, count: int, now: float) -> list[Delivery]:
+        """At most `count` events that may be started now, to be handed to a worker."""
+
+    def give_back(self, deliveries: Iterable[Delivery]) -> None:
+        """Have events wait again that a worker holds and has not started, ahead of the others."""
+
+    def retry(self, delivery: Delivery, due: float) -> None:
+        """Have a started event wait until then, and all that must not overtake it."""
+
+    def end(self, delivery: Delivery) -> None:
+        """A started event has ended."""
+
+    def due(self) -> float | None:
+        """When the next retry is due; None without one."""
+
+    def oldest(self) -> Delivery | None:
+        """The oldest event that was read and has not ended; None without one."""
+
+    @property
+    def started(self) -> int:
+        """Events that a worker holds."""
+
+    def __len__(self) -> int:
+        """Events that wait."""
+
+
 @dataclass(slots=True)
 class PartitionState:
-    """Progress, and the events that were read and not yet handed to a worker.
+    """Progress, and the events that were read and have not ended.
 
     `throttled` says that reading is paused because too much is queued, `stopped` that it is paused behind an event
     that failed, with the reason. `timestamp` and `last_key` are those of the last event that was
@@ -25,78 +63,31 @@ class PartitionState:
 
     partition: int
     progress: Progress
+    waiting: Waiting
     throttled: bool = False
     stopped: str | None = None
     at_end: bool = False
     timestamp: float = 0.0
     last_key: bytes | None = None
-    _queue: deque[Delivery] = field(default_factory=deque)
-    _bytes: int = 0
-    _started: deque[Delivery] = field(default_factory=deque)
 
-    def enqueue(self, delivery: Delivery) -> None:
-        """Queue an event behind the others."""
-        self._queue.append(delivery)
-        self._bytes += delivery.size
-
-    def start(self, count: int) -> list[Delivery]:
-        """Take at most `count` events from the queue, to be handed to a worker. None behind a failure."""
-        if self.stopped is not None:
-            return []
-        taken: list[Delivery] = []
-        while self._queue and len(taken) < count:
-            delivery = self._queue.popleft()
-            self._bytes -= delivery.size
-            taken.append(delivery)
-        self._started.extend(taken)
-        return taken
-
-    def give_back(self, deliveries: Iterable[Delivery]) -> None:
-        """Queue events again that a worker was handed and has not started, ahead of the others."""
-        returned = list(deliveries)
-        offsets = {delivery.offset for delivery in returned}
-        self._started = deque(delivery for delivery in self._started if delivery.offset not in offsets)
-        self._queue.extendleft(reversed(returned))
-        self._bytes += sum(delivery.size for delivery in returned)
-
-    def end(self, offset: int) -> None:
-        """A started event has come back from its worker."""
-        if self._started and self._started[0].offset == offset:
-            self._started.popleft()
-        else:
-            self._started = deque(delivery for delivery in self._started if delivery.offset != offset)
+    def start(self, count: int, now: float) -> list[Delivery]:
+        """Take at most `count` events, to be handed to a worker. None behind a failure."""
+        return [] if self.stopped is not None else self.waiting.take(count, now)
 
     def stop(self, delivery: Delivery, reason: str, withheld: Iterable[Delivery]) -> None:
         """Stay at this event, which failed, until the next assignment."""
-        self.give_back([delivery, *withheld])
+        self.waiting.give_back([delivery, *withheld])
         self.stopped = reason
-
-    @property
-    def queued(self) -> int:
-        """Events that wait here."""
-        return len(self._queue)
-
-    @property
-    def started(self) -> int:
-        """Events that a worker holds."""
-        return len(self._started)
 
     @property
     def overfull(self) -> bool:
         """Whether reading must be paused."""
-        return len(self._queue) >= MAX_QUEUED_EVENTS or self._bytes >= MAX_QUEUED_BYTES
+        return len(self.waiting) >= MAX_QUEUED_EVENTS or self.waiting.bytes >= MAX_QUEUED_BYTES
 
     @property
     def roomy(self) -> bool:
         """Whether reading may go on."""
         return (
-            len(self._queue) < MAX_QUEUED_EVENTS // RESUME_BELOW
-            and self._bytes < MAX_QUEUED_BYTES // RESUME_BELOW
+            len(self.waiting) < MAX_QUEUED_EVENTS // RESUME_BELOW
+            and self.waiting.bytes < MAX_QUEUED_BYTES // RESUME_BELOW
         )
-
-    def oldest(self) -> Delivery | None:
-        """The oldest event that was read and has not ended; None without one."""
-        for events in (self._started, self._queue):
-            if events:
-                return events[0]
-        return None

@@ -20,14 +20,13 @@ class PluginOptions:
     api: Api
     on_failure: OnFailure
     deliver_backfill: bool
+    concurrency: int
 
 
 def plugin_options(settings: ConsumerSettings, name: str) -> PluginOptions:
     """The options that apply to this plugin. Raises ConfigurationError for one that this version cannot honour."""
     given = settings.plugin(name)
     where = f"consumer.plugins, for plugin {name!r}"
-    if (given.concurrency or 1) > 1:
-        raise ConfigurationError(f"{where}: concurrency {given.concurrency} {_NOT_YET}")
     if (given.max_attempts or 1) > 1:
         raise ConfigurationError(f"{where}: max_attempts {given.max_attempts} {_NOT_YET}")
     if given.timeout is not None or given.on_timeout is not None:
@@ -35,7 +34,9 @@ def plugin_options(settings: ConsumerSettings, name: str) -> PluginOptions:
     on_failure = given.on_failure or "pause"
     if on_failure == "dead_letter":
         raise ConfigurationError(f"{where}: on_failure dead_letter {_NOT_YET}, or use pause or skip")
-    return PluginOptions(given.api or "classic", on_failure, given.backfill == "deliver")
+    return PluginOptions(
+        given.api or "classic", on_failure, given.backfill == "deliver", given.concurrency or 1
+    )
 
 
 def refuse_merged_groups(settings: ConsumerSettings) -> None:

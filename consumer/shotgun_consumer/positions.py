@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from confluent_kafka import (
@@ -22,6 +23,7 @@ from shotgun_runtime.settings import Settings
 from shotgun_runtime.start import Start
 
 from .delivery import event_id_of
+from .marks import NO_MARKS, Marks, decode_marks
 from .placement import Hold, Known, place
 from .stream import Stream
 
@@ -72,13 +74,14 @@ class Positions:
         self._starts.update({partition: limits[partition][0] for partition in decision.added})
         return None
 
-    def take_up(self, consumer: Consumer, partitions: Iterable[int]) -> Mapping[int, int] | Hold | None:
-        """The offsets where a member goes on; those of new partitions are committed before anything is delivered.
+    def take_up(self, consumer: Consumer, partitions: Iterable[int]) -> Mapping[int, Committed] | Hold | None:
+        """Where a member goes on; the offsets of new partitions are committed before anything is delivered.
 
         None when the answer has changed since `check`, which is then to be asked again.
         """
-        committed = _committed(consumer, self._stream.topic, partitions)
-        decision = place(self._known(committed, None), list(committed))
+        found = _found(consumer, self._stream.topic, partitions)
+        offsets = {partition: None if one is None else one.offset for partition, one in found.items()}
+        decision = place(self._known(offsets, None), list(offsets))
         if isinstance(decision, Hold):
             return decision
         fresh = (*decision.new, *decision.added)
@@ -86,8 +89,9 @@ class Positions:
             return None
         starts = {partition: self._starts[partition] for partition in fresh}
         if starts:
-            commit_now(consumer, self._stream.topic, starts)
-        return {**decision.offsets, **starts}
+            commit_now(consumer, [TopicPartition(self._stream.topic, *start) for start in starts.items()])
+        kept = {partition: one for partition, one in found.items() if one is not None}
+        return {**kept, **{partition: Committed(offset) for partition, offset in starts.items()}}
 
     def all_known(self, consumer: Consumer) -> bool:
         """Whether each partition of the topic has a position, so that a missing one would be a loss."""
@@ -107,12 +111,19 @@ class Positions:
         )
 
 
-def commit_now(consumer: Consumer, topic: str, offsets: Mapping[int, int]) -> dict[int, KafkaError]:
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A committed offset, and what was committed with it of what lies ahead."""
+
+    offset: int
+    marks: Marks = NO_MARKS
+
+
+def commit_now(consumer: Consumer, pairs: list[TopicPartition]) -> dict[int, KafkaError]:
     """Commit these offsets and wait for the answer: the partitions that were refused, with the reason.
 
     Raises KafkaException when the whole request failed.
     """
-    pairs = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
     answers = consumer.commit(offsets=pairs, asynchronous=False)
     return {answer.partition: answer.error for answer in answers or [] if answer.error is not None}
 
@@ -131,12 +142,34 @@ def committed_offsets(
 
 
 def _committed(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, int | None]:
+    return {
+        partition: None if one is None else one.offset
+        for partition, one in _found(consumer, topic, partitions).items()
+    }
+
+
+def _found(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, Committed | None]:
     asked = [TopicPartition(topic, partition) for partition in partitions]
     answers = consumer.committed(asked, timeout=REQUEST_SECONDS)
     for answer in answers:
         if answer.error is not None:
             raise KafkaException(answer.error)
-    return {answer.partition: None if answer.offset < 0 else answer.offset for answer in answers}
+    return {answer.partition: _committed_of(answer) for answer in answers}
+
+
+def _committed_of(answer: TopicPartition) -> Committed | None:
+    if answer.offset < 0:
+        return None
+    marks = decode_marks(answer.offset, answer.metadata)
+    if marks is None:
+        log.warning(
+            "%s[%d]: what was committed with offset %d is not ours, or cut off; it is left out of account, and what "
+            "had ended ahead of that offset is repeated",
+            answer.topic,
+            answer.partition,
+            answer.offset,
+        )
+    return Committed(answer.offset, marks or NO_MARKS)
 
 
 def bounds(client: AdminClient, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:

@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry
 from shotgun_runtime.cli import DISTRIBUTION
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.health import Health
-from shotgun_runtime.kafka import BrokerWatch, consumer_config, new_consumer
+from shotgun_runtime.kafka import BrokerWatch, ClientWatch, consumer_config, new_consumer
+from shotgun_runtime.kafka_watch import Watch
 from shotgun_runtime.mail import MailHandler
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.shotgun import RawShotgun, connect_raw
@@ -38,7 +39,7 @@ from .plugin_options import plugin_options, refuse_merged_groups
 from .plugin_set import PluginSet, load_plugins, report
 from .policy import StopOnErrorPolicy
 from .positions import Positions
-from .session import Member, wanted_by
+from .session import MakeConsumer, Member, wanted_by
 from .stream import Stream
 
 log = logging.getLogger(__name__)
@@ -145,11 +146,13 @@ class ConsumerService:
             ),
             max_uncommitted=consumer.max_uncommitted,
             revoke_timeout=_max_poll_interval(self._settings) * REVOKE_SHARE,
+            concurrency=options.concurrency,
         )
+        policy = StopOnErrorPolicy(options.on_failure)
         return Group(
             member,
             self._consumer_factory(name),
-            self._event_runner(plugin, name, stream, metrics, StopOnErrorPolicy(options.on_failure)),
+            [self._event_runner(plugin, name, stream, metrics, policy) for _ in range(options.concurrency)],
             Positions(self._settings, name, stream, self._watch),
             stream,
             metrics,
@@ -175,15 +178,16 @@ class ConsumerService:
             metrics=metrics,
         ).run
 
-    def _consumer_factory(self, group: str) -> Callable[..., Consumer]:
-        def make(**callbacks: Any) -> Consumer:
-            return new_consumer(group_config(self._settings, group, self._watch, callbacks))
+    def _consumer_factory(self, group: str) -> MakeConsumer:
+        def make(**callbacks: Any) -> tuple[Consumer, ClientWatch]:
+            client = ClientWatch(self._watch)
+            return new_consumer(group_config(self._settings, group, client, callbacks)), client
 
         return make
 
 
 def group_config(
-    settings: Settings, group: str, watch: BrokerWatch, callbacks: Mapping[str, Any]
+    settings: Settings, group: str, watch: Watch, callbacks: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Configuration of a group's consumer. The user's own properties win where no promise rests on them."""
     user = {**settings.kafka.properties, **settings.kafka.consumer_properties}

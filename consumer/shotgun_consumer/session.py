@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from shotgun_runtime.kafka import explain
+from shotgun_runtime.kafka import ClientWatch, explain
 from shotgun_runtime.shutdown import Deadline
 from shotgun_schemas import headers
 
@@ -21,7 +21,7 @@ from .delivery import Delivery, Outcome, Result
 from .metrics import GroupMetrics
 from .partition_state import PartitionState
 from .placement import Hold
-from .positions import Positions
+from .positions import Committed, Positions
 from .session_gauges import Gauges
 from .worker import Worker
 
@@ -36,6 +36,8 @@ BATCH = 500
 ENOUGH_QUEUED = 250
 
 Wants = Callable[[str | None, str | None], bool]
+MakeConsumer = Callable[..., tuple[Consumer, ClientWatch]]
+"""Makes a group's consumer from librdkafka's callbacks, and the watch of this client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Member:
     wants: Callable[[Delivery], bool]
     max_uncommitted: int
     revoke_timeout: float
+    concurrency: int = 1
 
 
 class Session:
@@ -59,7 +62,7 @@ class Session:
     def __init__(
         self,
         member: Member,
-        make_consumer: Callable[..., Consumer],
+        make_consumer: MakeConsumer,
         worker: Worker,
         positions: Positions,
         metrics: GroupMetrics,
@@ -70,13 +73,14 @@ class Session:
         self._positions = positions
         self._metrics = metrics
         self._completions = Completions()
-        self._assignment = Assignment(member.max_uncommitted, epochs)
+        self._assignment = Assignment(member.max_uncommitted, epochs, concurrency=member.concurrency)
         self._gauges = Gauges(metrics, self._assignment)
         self._commits = CommitSender(member.group, member.topic, self._assignment.commits, metrics)
+        self._received = 0
         self._next_look = 0.0
         self._next_observation = 0.0
         self._said: set[int] = set()
-        self._consumer = make_consumer(on_commit=self._commits.on_commit)
+        self._consumer, self._client = make_consumer(on_commit=self._commits.on_commit)
         self.joined = False
         self.ending: str | Hold | None = None
 
@@ -93,7 +97,11 @@ class Session:
             now = time.monotonic()
             if now >= self._next_observation:
                 self._next_observation = now + OBSERVE_SECONDS
+                if self._client.stranded:
+                    self.ending = "its Kafka client has lost all brokers for good and is replaced"
                 self._gauges.update(self._consumer, self._member.topic)
+                self._metrics.received_bytes.inc(self._client.received_bytes - self._received)
+                self._received = self._client.received_bytes
                 observe(self)
 
     def close(self, deadline: Deadline) -> None:
@@ -130,26 +138,33 @@ class Session:
             wait = RUNNING_SECONDS
         else:
             wait = IDLE_SECONDS
-        self._read(0.0 if self._assignment.started else wait)
+        self._read(0.0 if self._assignment.started else self._until_due(wait))
         self._start()
 
     def _collect(self, seconds: float) -> None:
         """Take in what the worker has finished; wait at most so long for the first."""
-        for result in self._completions.take(seconds):
+        for result in self._completions.take(self._until_due(seconds)):
             self._settle(result)
 
+    def _until_due(self, seconds: float) -> float:
+        """So long, but not longer than until the next retry."""
+        due = self._assignment.due()
+        return seconds if due is None else max(0.0, min(seconds, due - time.monotonic()))
+
     def _settle(self, result: Result) -> None:
-        state = self._assignment.settle(result)
+        state = self._assignment.settle(result, time.monotonic())
         if state is None:
             return
-        if result.outcome is None:
+        if result.outcome is None and result.retry_after is not None:
+            self._metrics.retried.inc()
+        elif result.outcome is None:
             # Kafka need not send what could not be run anyway; the member stays in the group.
             self._consumer.pause([self._pair(state)])
         else:
             self._metrics.events[result.outcome.value].inc()
 
     def _start(self) -> None:
-        deliveries = self._assignment.startable()
+        deliveries = self._assignment.startable(time.monotonic())
         if deliveries:
             self._worker.hand_over(deliveries, self._completions)
 
@@ -195,7 +210,7 @@ class Session:
                 continue
             delivered += 1
             if self._member.wants(delivery):
-                state.enqueue(delivery)
+                state.waiting.push(delivery)
             else:
                 self._assignment.filter(state, delivery.offset)
                 filtered += 1
@@ -240,21 +255,20 @@ class Session:
         if not pairs:
             return
         partitions = [pair.partition for pair in pairs]
-        offsets = self._take_up(consumer, partitions)
-        if offsets is None:
+        found = self._take_up(consumer, partitions)
+        if found is None:
             # They must be accepted before they can be given back by leaving.
             held = [TopicPartition(self._member.topic, partition, OFFSET_END) for partition in partitions]
             consumer.incremental_assign(held)
             consumer.pause(held)
             return
-        for partition, offset in offsets.items():
-            self._assignment.add(partition, offset)
-        consumer.incremental_assign(
-            [TopicPartition(self._member.topic, partition, offset) for partition, offset in offsets.items()]
-        )
+        for partition, committed in found.items():
+            self._assignment.add(partition, committed.offset, committed.marks)
+        offsets = {partition: committed.offset for partition, committed in found.items()}
+        consumer.incremental_assign([TopicPartition(self._member.topic, *pair) for pair in offsets.items()])
         log.info("Group %s: assigned %s", self._member.group, _shown(self._member.topic, offsets))
 
-    def _take_up(self, consumer: Consumer, partitions: list[int]) -> dict[int, int] | None:
+    def _take_up(self, consumer: Consumer, partitions: list[int]) -> dict[int, Committed] | None:
         try:
             answer = self._positions.take_up(consumer, partitions)
         except KafkaException as error:
@@ -295,7 +309,7 @@ class Session:
         if not mine:
             return
         self._assignment.give_back(self._worker.withdraw(mine))
-        while any(state.started for state in self._assignment if state.partition in mine):
+        while any(state.waiting.started for state in self._assignment if state.partition in mine):
             self._collect(min(0.25, deadline.remaining()))
             if deadline.expired:
                 self._warn_running(mine)
@@ -306,8 +320,9 @@ class Session:
         log.info("Group %s: gave up %s", self._member.group, _shown(self._member.topic, mine))
 
     def _warn_running(self, partitions: Collection[int]) -> None:
-        running = self._worker.running
-        if running is not None and running.partition in partitions:
+        for running in self._worker.running:
+            if running.partition not in partitions:
+                continue
             log.warning(
                 "Group %s: event %s at %s[%d]@%d still runs; it is not waited for any longer and will be repeated",
                 self._member.group,
@@ -332,6 +347,7 @@ def _delivery(message: Message, state: PartitionState) -> Delivery:
         value,
         dict(message.headers() or ()),  # type: ignore[arg-type]
         max(0, message.timestamp()[1]) / 1000,
+        ended=state.progress.ended(offset),
     )
 
 

@@ -68,7 +68,7 @@ def _end(consumer: Consumer, topic: str, partition: int) -> int:
 
 
 def _age(state: PartitionState, high: int, wall: float) -> float:
-    oldest = state.oldest()
+    oldest = state.waiting.oldest()
     if oldest is not None:
         return max(0.0, wall - oldest.timestamp)
     behind = not state.at_end and high - state.progress.next_offset > _MARKER

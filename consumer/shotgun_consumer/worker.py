@@ -1,12 +1,14 @@
-"""The thread that runs a plugin's callbacks, fed by the owner of the partitions."""
+"""The threads that run a plugin's callbacks, fed by the owner of the partitions."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+
+from shotgun_runtime.shutdown import Deadline
 
 from .completions import Completions
 from .delivery import Delivery, Result
@@ -15,73 +17,79 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs events one after the other, in the order in which they were handed over.
+    """Runs events in the order in which they were handed over: one after the other, or as many at once as `runs` are.
 
-    Results go to the completion queue of the hand-over. An unfinished event stops its lane (here: its partition):
-    the events behind it come back in its result, unstarted. `run` never raises for a plugin's failure.
+    Each of `runs` belongs to a thread of its own and never raises for a plugin's failure. Results go to the completion
+    queue of the hand-over. With one thread, an unfinished event stops its partition: the events behind it come back
+    in its result, unstarted. With several, whoever hands over keeps back what must not overtake.
     """
 
-    def __init__(self, name: str, run: Callable[[Delivery], Result]) -> None:
-        self._run = run
+    def __init__(self, name: str, runs: Sequence[Callable[[Delivery], Result]]) -> None:
         self._lock = threading.Lock()
         self._ready = threading.Condition(self._lock)
         self._waiting: deque[tuple[Delivery, Completions]] = deque()
-        self._running: Delivery | None = None
+        self._running: list[Delivery | None] = [None] * len(runs)
         self._closing = False
         # A callback that never returns must not keep the process from ending.
-        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._loop, args=(number, run), name=f"{name} {number + 1}", daemon=True)
+            for number, run in enumerate(runs)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def hand_over(self, deliveries: Collection[Delivery], completions: Completions) -> None:
         """Have these events run, behind those handed over before."""
         with self._ready:
             self._waiting.extend((delivery, completions) for delivery in deliveries)
-            self._ready.notify()
+            self._ready.notify(len(deliveries))
 
     def withdraw(self, partitions: Collection[int] | None = None) -> list[Delivery]:
         """Take back what has not been started, of these partitions or of all.
 
-        After this returns, at most the event `running` names is still being run.
+        After this returns, at most the events that `running` names are still being run.
         """
         with self._lock:
             return self._withdraw(lambda delivery: partitions is None or delivery.partition in partitions)
 
     @property
-    def running(self) -> Delivery | None:
-        """The event whose callbacks run now."""
-        return self._running
+    def running(self) -> list[Delivery]:
+        """The events whose callbacks run now."""
+        return [delivery for delivery in self._running if delivery is not None]
 
     def close(self) -> None:
-        """Start nothing more; the thread ends after the event that runs now."""
+        """Start nothing more; the threads end after the events that run now."""
         with self._ready:
             self._closing = True
             self._waiting.clear()
-            self._ready.notify()
+            self._ready.notify_all()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the thread to end. False when it still runs."""
-        self._thread.join(max(0.0, seconds))
-        return not self._thread.is_alive()
+        """Wait for the threads to end. False when one still runs."""
+        deadline = Deadline.after(max(0.0, seconds))
+        for thread in self._threads:
+            thread.join(deadline.remaining())
+        return not any(thread.is_alive() for thread in self._threads)
 
-    def _loop(self) -> None:
+    def _loop(self, number: int, run: Callable[[Delivery], Result]) -> None:
         while True:
             with self._ready:
-                self._running = None
+                self._running[number] = None
                 while not self._waiting:
                     if self._closing:
                         return
                     self._ready.wait()
                 delivery, completions = self._waiting.popleft()
-                self._running = delivery
+                self._running[number] = delivery
             try:
-                result = self._run(delivery)
+                result = run(delivery)
             except BaseException:
                 # A defect of ours, not of the plugin: the event must not count as done.
                 log.exception(
                     "running the event at partition %d, offset %d failed", delivery.partition, delivery.offset
                 )
                 result = Result(delivery, None, "an unexpected error of the consumer, see its log")
-            if result.outcome is None:
+            if result.outcome is None and len(self._threads) == 1:
                 result = self._stop_lane(result)
             completions.put(result)
             if not self._waiting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from typing import Protocol
 
@@ -21,6 +22,7 @@ _LOST = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
 _PASSING = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._MSG_TIMED_OUT})
 
 
+_RECEIVED = re.compile(r'"rx_bytes":\s*(\d+)')
 _STRANDED_AFTER = 2
 """So many statistics without a broker: one may be made while a client looks for the brokers anew."""
 
@@ -89,6 +91,8 @@ class ClientWatch:
     def __init__(self, watch: BrokerWatch) -> None:
         self._watch = watch
         self._without = 0
+        self.received_bytes = 0
+        """What the client has received from the brokers, as of the last statistics."""
 
     @property
     def stranded(self) -> bool:
@@ -105,6 +109,8 @@ class ClientWatch:
         # The coordinators, whose source is "logical", stay in the list and lead nowhere.
         known = '"source":"learned"' in statistics or '"source":"configured"' in statistics
         self._without = 0 if known else self._without + 1
+        if received := _RECEIVED.search(statistics):
+            self.received_bytes = int(received[1])
 
 
 def client_logger() -> logging.Logger:

@@ -290,7 +290,7 @@ class Gate:
         self.entered: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.leave: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         self.completions = Completions()
-        self.worker = Worker("test", self.run)
+        self.worker = Worker("test", [self.run])
 
     def run(self, one: Delivery) -> Result:
         self.entered.put(one.offset)
@@ -321,7 +321,7 @@ def test_what_has_not_started_can_be_withdrawn_and_what_runs_is_named() -> None:
     gate.worker.hand_over([delivery(0), delivery(1), delivery(0, partition=1)], gate.completions)
     gate.entered.get(timeout=30)
     assert gate.worker.withdraw([0]) == [delivery(1)]
-    assert gate.worker.running == delivery(0)
+    assert gate.worker.running == [delivery(0)]
     gate.worker.close()
     gate.leave.put(Outcome.SUCCEEDED)
     assert gate.result().outcome is Outcome.SUCCEEDED
@@ -335,7 +335,7 @@ def test_a_defect_in_running_an_event_leaves_it_unfinished() -> None:
     def run(one: Delivery) -> Result:
         raise RuntimeError("a defect")
 
-    worker = Worker("test", run)
+    worker = Worker("test", [run])
     worker.hand_over([delivery(0)], completions)
     (result,) = completions.take(30)
     assert result.outcome is None

@@ -159,7 +159,9 @@ def test_the_same_moment_written_otherwise_is_the_same_date(reading: Reading) ->
     anchor = reading.progress().anchor
     assert anchor is not None
     otherwise = anchor.created_at.replace("Z", ".000000+00:00")
-    assert is_well(reading, Progress(replace(reading.progress().checkpoint(0.0), anchor=Anchor(20, otherwise))))
+    assert is_well(
+        reading, Progress(replace(reading.progress().checkpoint(0.0), anchor=Anchor(20, otherwise)))
+    )
 
 
 def test_a_late_row_does_not_move_the_anchor_back(reading: Reading) -> None:

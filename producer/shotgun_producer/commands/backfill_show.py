@@ -27,7 +27,7 @@ class Show(ABC):
         `note`: why nothing moves, None when it does.
         """
 
-    def end(self) -> None:
+    def end(self) -> None:  # noqa: B027 - most have nothing to end
         """Leaves the terminal as it was."""
 
     def __enter__(self) -> Show:

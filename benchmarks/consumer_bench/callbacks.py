@@ -1,0 +1,48 @@
+"""Events a second: with a plugin that does nothing, with one that wants nothing, and with slow ones side by side."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from .stage import NOOP, SLOW, consumer, new_topic, rate, raw_loop
+
+BOUNDS = (50, 1000)
+
+
+def nothing(servers: str, events: int, rounds: int) -> list[dict[str, Any]]:
+    """A callback that does nothing, and one that wants none of the events, beside the raw loop; in turns."""
+    topic = new_topic(servers, events)
+    wanted, unwanted = (
+        NOOP.format(event_filter="None"),
+        NOOP.format(event_filter="{'Shotgun_Shot_New': None}"),
+    )
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        found.setdefault("raw loop", []).append(raw_loop(servers, topic, events))
+        for bound in BOUNDS:
+            with consumer(servers, topic, {"noop": wanted}, max_uncommitted=bound) as running:
+                found.setdefault(f"no-op, max_uncommitted {bound}", []).append(rate(running, events))
+        with consumer(servers, topic, {"unwanted": unwanted}) as running:
+            found.setdefault("wanted by nobody", []).append(rate(running, events, "filtered"))
+    medians = {name: statistics.median(figures) for name, figures in found.items()}
+    raw, noop = medians["raw loop"], medians[f"no-op, max_uncommitted {BOUNDS[0]}"]
+    return [
+        {
+            "case": name,
+            "events_per_second": round(figure),
+            "ratio": round(figure / raw, 2),
+            "times_no_op": round(figure / noop, 2),
+        }
+        for name, figure in medians.items()
+    ]
+
+
+def lanes(servers: str, events: int) -> dict[str, Any]:
+    """Callbacks of 20 ms, 64 at once, 500 entities: events a second as a share of 64 / 0.02 s."""
+    topic = new_topic(servers, events, entities=500)
+    options = {"plugins": {"slow": {"concurrency": 64}}}
+    with consumer(servers, topic, {"slow": SLOW.format(seconds=0.02)}, **options) as running:
+        found = rate(running, events)
+    ideal = 64 / 0.02
+    return {"events_per_second": round(found), "ideal": round(ideal), "ratio": round(found / ideal, 2)}

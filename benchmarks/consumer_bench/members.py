@@ -1,0 +1,74 @@
+"""What idle plugins cost, what a slow one fetches, and what a second process brings."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from producer_bench.stage import Service, until
+
+from shotgun_sandbox.broker import Broker
+
+from .stage import NOOP, SLOW, consumer, new_topic
+
+
+def idle(servers: str, plugins: int, seconds: float) -> dict[str, Any]:
+    """Plugins without anything to do: CPU of a core in percent, memory and threads of the process."""
+    topic = new_topic(servers, 1)
+    texts = {f"plugin_{number}": NOOP.format(event_filter="None") for number in range(plugins)}
+    with consumer(servers, topic, texts) as running:
+        until(lambda: running.figures()["events_total.succeeded"] >= plugins, "all have had the event", 300)
+        time.sleep(15)
+        before, started = running.figures(), time.monotonic()
+        time.sleep(seconds)
+        after, ended = running.figures(), time.monotonic()
+        used = after["process_cpu_seconds_total"] - before["process_cpu_seconds_total"]
+        return {
+            "plugins": plugins,
+            "cpu_percent": round(used / (ended - started) * 100, 2),
+            "rss_mb": round(after["process_resident_memory_bytes"] / 2**20),
+            "threads": _threads(running),
+        }
+
+
+def fetched(broker: Broker, events: int, slow_events: int) -> dict[str, Any]:
+    """Bytes that a plugin of 50 ms has received after some events of a long backlog, as a multiple of the log."""
+    topic = new_topic(broker.bootstrap_servers, events)
+    log = sum(file.stat().st_size for file in Path(broker.data).rglob(f"{topic}-0/*.log"))
+    with consumer(broker.bootstrap_servers, topic, {"slow": SLOW.format(seconds=0.05)}) as running:
+        until(lambda: running.figures()["events_total.succeeded"] >= slow_events, "it has worked")
+        received = running.figures()["kafka_received_bytes_total"]
+    return {"log_kb": log // 1024, "received_kb": round(received / 1024), "times": round(received / log, 2)}
+
+
+def members(servers: str, events: int) -> list[dict[str, Any]]:
+    """Two partitions, read by one process and by two: events a second of a plugin that does nothing."""
+    return [
+        {"processes": count, "events_per_second": round(_together(servers, events, count))}
+        for count in (1, 2)
+    ]
+
+
+def _together(servers: str, events: int, count: int) -> float:
+    topic, team = new_topic(servers, events, partitions=2), f"t{uuid.uuid4().hex[:8]}"
+    text = {"noop": NOOP.format(event_filter="None")}
+    with contextlib.ExitStack() as stack:
+        everyone = [stack.enter_context(consumer(servers, topic, text, team=team)) for _ in range(count)]
+
+        def ended() -> float:
+            return sum(one.figures()["events_total.succeeded"] for one in everyone)
+
+        def shares() -> list[float]:
+            return [one.figures()["assigned_partitions"] for one in everyone]
+
+        until(lambda: shares() == [2 / count] * count, "the partitions are shared out", pause=0.02)
+        first, started = ended(), time.perf_counter()
+        until(lambda: ended() >= events, "all events have ended")
+        return (events - first) / (time.perf_counter() - started)
+
+
+def _threads(running: Service) -> int:
+    return len(list(Path(f"/proc/{running.pid}/task").iterdir()))
