@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shotgun_producer.commands.comparison import (
     SHOWN_IDS,
     Comparison,
@@ -13,7 +15,7 @@ from shotgun_producer.commands.comparison import (
     expected_ids,
     lies_in,
 )
-from shotgun_schemas.checkpoint import Checkpoint, Hole
+from shotgun_schemas.checkpoint import Checkpoint, Filter, Hole
 
 
 def checkpoint(*holes: tuple[int, int]) -> Checkpoint:
@@ -80,6 +82,14 @@ def test_what_the_filter_leaves_out_is_not_expected_and_no_difference_when_it_is
     assert found.not_shown == ()
     assert as_json(found)["left_out"] == 2
     assert "2 by exclude_event_types and projects" in as_text(found)
+
+
+def test_what_an_earlier_filter_may_have_left_out_is_told_and_no_difference() -> None:
+    later = replace(checkpoint(), filter=Filter(rule="", since=50))
+    found = compare(Shown(1, 100, {12, 50, 51}), seen(11), later)
+    assert (found.unjudged, found.missing, found.is_equal) == ((12, 50), (51,), False)
+    assert "unjudged:  2: 12, 50; older than the filter; an earlier one" in as_text(found)
+    assert compare(Shown(1, 100, {12, 50}), seen(11), later).is_equal
 
 
 def test_without_a_filter_nothing_is_said_of_one() -> None:

@@ -54,6 +54,7 @@ class Comparison:
     `awaited` are visible, not yet published, and looked for by the producer; `not_shown` are published, but the site
     did not show them when it was asked: archived, hidden from this user, or just come. `left_out` counts visible events
     that the filter does not want: they are not expected, and no difference when the topic has them nevertheless.
+    `unjudged` are not published and older than the filter: an earlier one may have left them out.
     """
 
     first: int
@@ -65,6 +66,7 @@ class Comparison:
     awaited: tuple[int, ...]
     not_shown: tuple[int, ...]
     left_out: int = 0
+    unjudged: tuple[int, ...] = ()
 
     @property
     def is_equal(self) -> bool:
@@ -82,16 +84,19 @@ def compare(shown: Shown, seen: Seen, later: Checkpoint) -> Comparison:
     expected = expected_ids(shown.wanted, later.start_head, later.initial_holes)
     open_holes = [(hole.first, hole.last) for hole in later.holes]
     absent = sorted(expected - seen.ids)
+    since = later.filter.since if later.filter else 0
+    lost = [number for number in absent if not lies_in(open_holes, number)]
     return Comparison(
         first=shown.first,
         last=shown.last,
         expected=len(expected),
         published=len(seen.ids),
-        missing=tuple(number for number in absent if not lies_in(open_holes, number)),
+        missing=tuple(number for number in lost if number > since),
         doubled=tuple(sorted(seen.doubled)),
         awaited=tuple(number for number in absent if lies_in(open_holes, number)),
         not_shown=tuple(sorted(seen.ids - shown.wanted - shown.left_out)),
         left_out=len(shown.left_out),
+        unjudged=tuple(number for number in lost if number <= since),
     )
 
 
@@ -121,6 +126,7 @@ def as_json(found: Comparison) -> dict[str, Any]:
                 ("doubled", found.doubled),
                 ("awaited", found.awaited),
                 ("not_shown", found.not_shown),
+                ("unjudged", found.unjudged),
             )
         },
     }
@@ -144,6 +150,10 @@ def as_text(found: Comparison) -> str:
     if found.not_shown:
         lines.append(
             f"{'not shown:':<11}{_listed(found.not_shown)}; the site did not show them, the topic has them"
+        )
+    if found.unjudged:
+        lines.append(
+            f"{'unjudged:':<11}{_listed(found.unjudged)}; older than the filter; an earlier one may have left them out"
         )
     return "\n".join(lines)
 
