@@ -110,11 +110,11 @@ def raw_loop(servers: str, topic: str, events: int) -> float:
 
 @contextmanager
 def consumer(
-    servers: str, topic: str, plugins: dict[str, str], team: str = "", **options: Any
+    servers: str, topic: str, texts: dict[str, str], team: str = "", **options: Any
 ) -> Iterator[Service]:
     """A consumer of these plugins, by name, in a team of its own; `options` are keys of the section `consumer`."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in plugins.items():
+        for name, text in texts.items():
             (Path(folder) / f"{name}.py").write_text(text)
         values = {
             "shotgun": {"url": "http://127.0.0.1:9", "script_name": "bench", "api_key": "bench"},

@@ -1,16 +1,22 @@
 """An event as a plugin gets it: exactly what `shotgun_api3.Shotgun.find` would have returned.
 
 The stream carries rows as the site sent them. The client turns ISO times into datetimes, at any depth, and `&lt;` back
-into `<` in the row's own texts. Both conversions are the installed client's own code, so they follow its version.
+into `<` in the row's own texts. Both conversions are the installed client's own code, so they follow its version; only
+the walk through the row is ours, which takes a third of the client's time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import shotgun_api3
 from shotgun_api3.shotgun import ServerCapabilities
+
+_TIME_LENGTH = 20
+"""Of `2026-01-21T19:47:33Z`: the client takes no other text for a time."""
+_KEPT_TIMES = 1_024
 
 
 class ClientView:
@@ -20,8 +26,20 @@ class ClientView:
         self._client = shotgun_api3.Shotgun("http://localhost", connect=False)
         # Rows with an image make the client ask the site for its version, to serve sites older than 3.3.
         self._client._server_caps = ServerCapabilities(self._client.config.server, {"version": [8, 0, 0]})
+        # Events of one second have the same time, and a value cannot be changed.
+        self._convert = lru_cache(_KEPT_TIMES)(self._client._transform_inbound)
 
     def event(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A new dict, equal in value and type to the client's. The row is left as it is."""
-        converted = self._client._transform_inbound(dict(row))
+        converted = {key: self._visit(value) for key, value in row.items()}
         return self._client._parse_records([converted])[0]  # type: ignore[no-any-return]
+
+    def _visit(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self._convert(value) if len(value) == _TIME_LENGTH else value
+        if kind is dict:
+            return {key: self._visit(one) for key, one in value.items()}
+        if kind is list:
+            return [self._visit(one) for one in value]
+        return value
