@@ -104,7 +104,12 @@ class Progress:
     @property
     def watermark(self) -> int:
         """The smallest unfinished offset, else the next offset to be delivered. Everything below it has ended."""
-        return next(iter(self._unfinished)) if self._unfinished else self._next
+        if self._unfinished:
+            return next(iter(self._unfinished))
+        if self._start < self._next <= self._restored_top:
+            # What comes next has ended before, up to the first that has not.
+            return next((offset for offset in self._pending if offset >= self._next), self._restored_top + 1)
+        return self._next
 
     @property
     def next_offset(self) -> int:
@@ -130,5 +135,5 @@ class Progress:
         ahead = takewhile(lambda offset: offset < self._top, self._unfinished)
         unfinished = [offset for offset in ahead if offset > watermark]
         # What was not delivered yet lies behind all that was.
-        unfinished += [offset for offset in self._pending if offset >= self._next and offset < self._top]
+        unfinished += [offset for offset in self._pending if watermark < offset < self._top]
         return Marks(self._top, tuple(unfinished), ended, self._unclean, self._running)
