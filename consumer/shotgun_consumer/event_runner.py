@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shotgun_schemas import headers
 from shotgun_schemas.codec import DecodeError, Decoder
 from shotgun_schemas.event import Event
 
+from .awaiting import Awaiting
 from .client_view import ClientView
-from .connections import CallbackConnection, Connect
+from .connections import AsyncConnection, CallbackConnection, Connect
 from .context import Context, Position
 from .delivery import Delivery, Outcome, Result
 from .metrics import GroupMetrics
 from .oversize import GivenUpError, RowGoneError
+from .own_events import OwnEvents, find_script_id
 from .plugin_loader import LoadedPlugin
 from .policy import Failure, FailurePolicy, Verdict
 from .registrar import CallbackSpec
@@ -70,12 +73,15 @@ class EventRunner:
         except GivenUpError as error:
             return Result(delivery, None, str(error))
         row = self._view.event(event.row)
-        wanted = [call for call in self._calls if call.wants(row)]
-        if not wanted:
-            return Result(delivery, Outcome.FILTERED)
-        outcome = Outcome.SUCCEEDED
-        for call in wanted:
-            raised = call.run(row, position)
+        outcome = Outcome.FILTERED
+        for call in self._calls:
+            # One after the other: a callback may change the event, and with it what the later ones want.
+            ended = call.run(row, position, delivery)
+            if ended is _FILTERED:
+                continue
+            if outcome is Outcome.FILTERED:
+                outcome = Outcome.SUCCEEDED
+            raised = ended.raised
             if raised is None:
                 continue
             reason = f"{type(raised).__name__}: {raised}"
@@ -124,6 +130,17 @@ class EventRunner:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How a callback ended for an event: with what it, or its filter, raised; None when it returned."""
+
+    raised: BaseException | None = None
+
+
+_FILTERED = _Ended()
+_RETURNED = _Ended()
+
+
 class _Call:
     """One callback with its connection and its metrics."""
 
@@ -132,46 +149,67 @@ class _Call:
     ) -> None:
         self.spec = spec
         self._group = group
-        self._connection = connection
+        self._source: CallbackConnection | AsyncConnection = (
+            AsyncConnection(connection) if spec.is_async else connection
+        )
+        self._awaiting = Awaiting() if spec.is_async else None
+        self._own = OwnEvents(
+            lambda: connection.script_name, lambda name: find_script_id(connection.get(None), name)
+        )
         self._duration = metrics.callback_duration(spec.key)
         self._failures = metrics.callback_failures(spec.key)
-        self._invoke: Callable[[dict[str, Any], Position], object] = {
+        self._invoke: Callable[[dict[str, Any], Position, Delivery], object] = {
             CallStyle.FOUR: self._four,
             CallStyle.THREE: self._three,
             CallStyle.ONE: self._one,
         }[spec.style]
 
-    def wants(self, row: dict[str, Any]) -> bool:
-        return self.spec.filter.wants(row.get("event_type"), row.get("attribute_name"))
-
-    def run(self, row: dict[str, Any], position: Position) -> BaseException | None:
-        """Call it; what it raised comes back, sys.exit() and KeyboardInterrupt included."""
+    def run(self, row: dict[str, Any], position: Position, delivery: Delivery) -> _Ended:
+        """Call it if it wants the event; what it raised comes back, sys.exit() and KeyboardInterrupt included."""
         started = time.perf_counter()
         try:
-            self._invoke(row, position)
+            if not self._wants(row):
+                return _FILTERED
+            started = time.perf_counter()
+            returned = self._invoke(row, position, delivery)
+            if self._awaiting is not None:
+                self._awaiting.run(returned)  # type: ignore[arg-type]
         except BaseException as error:  # noqa: BLE001
             self._failures.inc()
             # Our own frames say nothing to the plugin's author.
             inner = error.__traceback__
             while inner is not None and inner.tb_frame.f_code.co_filename == __file__:
                 inner = inner.tb_next
-            return error.with_traceback(inner)
-        finally:
             self._duration.observe(time.perf_counter() - started)
-        return None
+            return _Ended(error.with_traceback(inner))
+        self._duration.observe(time.perf_counter() - started)
+        return _RETURNED
 
-    def _four(self, row: dict[str, Any], _position: Position) -> object:
-        sg = self._connection.get(row.get("session_uuid"))
-        return self.spec.function(sg, self.spec.logger, row, self.spec.args)
+    def _wants(self, row: dict[str, Any]) -> bool:
+        if not self.spec.filter.selects(row):
+            return False
+        return not (self.spec.ignore_own_events and self._own.made(row, time.monotonic()))
 
-    def _three(self, row: dict[str, Any], _position: Position) -> object:
-        return self.spec.function(self._connection.get(row.get("session_uuid")), row, self.spec.args)
+    def _four(self, row: dict[str, Any], _position: Position, _delivery: Delivery) -> object:
+        return self.spec.function(self._sg(row), self.spec.logger, row, self.spec.args)
 
-    def _one(self, row: dict[str, Any], position: Position) -> object:
+    def _three(self, row: dict[str, Any], _position: Position, _delivery: Delivery) -> object:
+        return self.spec.function(self._sg(row), row, self.spec.args)
+
+    def _one(self, row: dict[str, Any], position: Position, delivery: Delivery) -> object:
         session = row.get("session_uuid")
-        key = f"{self._group}/{self.spec.key}/{row.get('id')}"
         return self.spec.function(
             Context(
-                row, self.spec.logger, self.spec.args, key, position, lambda: self._connection.get(session)
+                event=row,
+                logger=self.spec.logger,
+                args=self.spec.args,
+                idempotency_key=f"{self._group}/{self.spec.key}/{row.get('id')}",
+                position=position,
+                _connect=lambda: self._source.get(session),
+                attempt=delivery.attempt,
+                replayed=delivery.replayed,
             )
         )
+
+    def _sg(self, row: dict[str, Any]) -> Any:
+        return self._source.get(row.get("session_uuid"))

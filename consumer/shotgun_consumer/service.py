@@ -30,6 +30,7 @@ from .connections import connector
 from .delivery import Delivery, Result
 from .event_runner import EventRunner
 from .group import Group
+from .header_filter import wanted_by
 from .metrics import GroupMetrics, Metrics
 from .oversize import RowCompleter
 from .plugin_config import plugin_config
@@ -39,7 +40,7 @@ from .plugin_options import plugin_options, refuse_merged_groups
 from .plugin_set import PluginSet, load_plugins, report
 from .policy import StopOnErrorPolicy
 from .positions import Positions
-from .session import MakeConsumer, Member, wanted_by
+from .session import MakeConsumer, Member
 from .stream import Stream
 
 log = logging.getLogger(__name__)

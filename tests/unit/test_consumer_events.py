@@ -17,12 +17,12 @@ from shotgun_consumer.completions import Completions
 from shotgun_consumer.connections import connector
 from shotgun_consumer.delivery import Delivery, Outcome, Result
 from shotgun_consumer.event_runner import EventRunner
+from shotgun_consumer.header_filter import wanted_by
 from shotgun_consumer.metrics import DEFINITIONS, Metrics
 from shotgun_consumer.oversize import RowCompleter
 from shotgun_consumer.plugin_loader import LoadedPlugin
 from shotgun_consumer.policy import StopOnErrorPolicy
 from shotgun_consumer.registrar import Api, make_registrar
-from shotgun_consumer.session import wanted_by
 from shotgun_consumer.worker import Worker
 from shotgun_runtime.settings import ShotgunSettings
 from shotgun_schemas import headers
