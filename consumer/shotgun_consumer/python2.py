@@ -9,7 +9,7 @@ from pathlib import Path
 
 # What the compiler stumbles over, and what its line looks like.
 _SYNTAX: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("the print statement", re.compile(r"^\s*print\s+[^=(]|^\s*print\s*>>|\bprint\s+[\"'\w]")),
+    ("the print statement", re.compile(r"^\s*print\s+[^=(]|\bprint\s+[\"'\w]")),
     ("'except Error, name'", re.compile(r"^\s*except\s+.+,\s*\w+\s*:")),
     ("'raise Error, message'", re.compile(r"\braise\s+[\w.]+\s*,")),
     ("the exec statement", re.compile(r"^\s*exec\s+[^(]")),
@@ -22,7 +22,7 @@ _SYNTAX: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 _MODULES = frozenset(
-    [
+    (
         "ConfigParser",
         "Cookie",
         "HTMLParser",
@@ -41,10 +41,10 @@ _MODULES = frozenset(
         "urllib2",
         "urlparse",
         "xmlrpclib",
-    ]
+    )
 )
 _NAMES = frozenset(
-    [
+    (
         "apply",
         "basestring",
         "buffer",
@@ -59,7 +59,7 @@ _NAMES = frozenset(
         "unichr",
         "unicode",
         "xrange",
-    ]
+    )
 )
 _METHODS = frozenset(("has_key", "iteritems", "iterkeys", "itervalues"))
 _FORGIVING = frozenset(("ImportError", "ModuleNotFoundError", "NameError", "Exception", "AttributeError"))
@@ -115,8 +115,14 @@ def _found(node: ast.AST, known: set[str]) -> Iterator[tuple[int, str]]:
         yield node.lineno, repr(node.id)
     elif isinstance(node, ast.Attribute) and node.attr in _METHODS:
         yield node.lineno, f"method {node.attr!r}"
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift) and _is_print(node.left):
+        yield node.lineno, "the print statement"
     for child in ast.iter_child_nodes(node):
         yield from _found(child, known)
+
+
+def _is_print(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "print"
 
 
 def _gone(module: str) -> bool:
