@@ -25,13 +25,18 @@ def connector(settings: ShotgunSettings) -> Connect:
     """Connections to the configured site. Making one sends nothing; the client tries each request three times."""
 
     def make(script_name: str | None, script_key: str | None) -> shotgun_api3.Shotgun:
-        if script_name is None or script_key is None:
-            return connect(settings)
-        return connect(
-            settings.model_copy(update={"script_name": script_name, "api_key": SecretStr(script_key)})
-        )
+        return connect(settings_of(settings, script_name, script_key))
 
     return make
+
+
+def settings_of(
+    settings: ShotgunSettings, script_name: str | None, script_key: str | None
+) -> ShotgunSettings:
+    """The site's settings with a callback's own script; without one, as they are."""
+    if script_name is None or script_key is None:
+        return settings
+    return settings.model_copy(update={"script_name": script_name, "api_key": SecretStr(script_key)})
 
 
 class CallbackConnection:
