@@ -281,9 +281,6 @@ def test_an_event_that_was_built_arrives_as_it_was_built(load: Load, name: str) 
     assert built["created_at"].tzinfo is not None
 
 
-FIXTURE = Path(__file__).parents[1] / "fixtures"
-
-
 def test_built_events_have_the_keys_of_recorded_ones() -> None:
     """Recorded on a site in 2026: a status change, a creation, a retirement, and the back-reference of a link."""
     made = events.status_change(SHOT, "wtg", "ip")["meta"]
