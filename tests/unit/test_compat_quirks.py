@@ -52,7 +52,8 @@ ELSEWHERE = {
     13: ["unit/test_compat_filters.py::test_an_event_is_delivered_as_the_classic_daemon_did",
          "unit/test_consumer_filters.py::test_a_trap_is_told_at_load"],
     14: ["unit/test_compat_filters.py::test_an_event_is_delivered_as_the_classic_daemon_did"],
-    16: ["unit/test_consumer_plugins.py::test_set_emails_has_its_documented_meaning"],
+    16: ["unit/test_consumer_plugins.py::test_set_emails_has_its_documented_meaning",
+         "unit/test_compat_mail.py::test_q16_errors_of_a_plugin_go_where_set_emails_says_and_to_nobody_else"],
     17: ["unit/test_log_mail.py::test_an_error_is_mailed_over_tls_after_a_login"],
     18: ["unit/test_log_mail.py::test_an_error_is_mailed_over_tls_after_a_login"],
     28: ["integration/test_consumer_groups.py::test_a_failure_stops_the_plugin_at_the_event_until_a_restart"],
@@ -66,6 +67,7 @@ ELSEWHERE = {
     35: ["unit/test_producer_moods_wire.py::test_06_a_lasting_502_is_retried_after_a_pause"],
     37: [("integration/test_consumer_crash.py::"
          "test_kills_lose_nothing_and_repeat_at_most_what_was_uncommitted")],
+    38: ["unit/test_compat_mail.py::test_q16_errors_of_a_plugin_go_where_set_emails_says_and_to_nobody_else"],
     41: ["unit/test_consumer_events.py::test_what_has_not_started_can_be_withdrawn_and_what_runs_is_named",
          "integration/test_consumer_run.py::test_a_restart_goes_on_where_the_stop_was"],
     42: [("unit/test_compat_api.py::"
@@ -251,14 +253,6 @@ def test_q30_the_environment_does_not_leak_into_what_plugins_read(monkeypatch: p
     config = plugin_config(Settings.model_validate({"shotgun": {"script_name": "service"}}))
     assert "leaked" not in [value for section in config.values() for value in section.values()]
     assert config.get("shotgun", "name") == "service"
-
-
-def test_q38_and_q16_a_plugin_without_mail_is_no_error(
-    classic: Load, tmp_path: Path, plugin_harness: Load
-) -> None:
-    path = tmp_path / "silent.py"
-    path.write_text("def registerCallbacks(reg):\n    reg.setEmails(False)\n    reg.setEmails('a@b')\n")
-    assert plugin_harness(path).send(STATUS).outcome == "filtered"
 
 
 def test_q39_a_folder_with_and_without_a_slash_at_its_end_is_one_folder(tmp_path: Path) -> None:

@@ -50,6 +50,15 @@ def test_the_kit_works_without_the_client_of_kafka() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_run_of_pytest_that_needs_no_fixture_loads_none_of_the_kit() -> None:
+    code = (
+        "import sys, shotgun_consumer.pytest_plugin\n"
+        "assert not {'shotgun_api3', 'pydantic', 'prometheus_client', 'shotgun_consumer.testing'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_example_plugins_do_what_they_promise(fake_site: FakeSite, plugin_harness: Load) -> None:
     first = fake_site.add("Task", content="Layout", sg_status_list="fin")
     fake_site.add("Task", id=7, content="Anim", sg_status_list="wtg", upstream_tasks=[first])

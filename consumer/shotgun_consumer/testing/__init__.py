@@ -10,7 +10,7 @@
         assert sent.outcome == "succeeded"
 
 A plugin is loaded and run by the code of the service. No broker, no signal and no other process is used.
-pytest knows the fixtures `fake_site` and `plugin_harness`, see `pytest_plugin`.
+pytest knows the fixtures `fake_site` and `plugin_harness`.
 """
 
 from __future__ import annotations

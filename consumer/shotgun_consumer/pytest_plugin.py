@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from . import FakeSite, PluginHarness
+    from .testing import FakeSite, PluginHarness
 
 
 @pytest.fixture
 def fake_site() -> FakeSite:
     """A site in memory; `fake_site.add("Task", content="Anim")` gives it entities."""
-    # Imported here: every run of pytest on this machine loads this file.
-    from . import FakeSite
+    # Imported here: every run of pytest loads this file, and most need nothing of it.
+    from .testing import FakeSite
 
     return FakeSite()
 
@@ -29,7 +29,7 @@ def plugin_harness(fake_site: FakeSite) -> Iterator[Callable[..., PluginHarness]
 
     The module path, to which a plugin's folder is added, is put back at the end.
     """
-    from . import PluginHarness
+    from .testing import PluginHarness
 
     def load(plugin: str | Path | ModuleType, **options: Any) -> PluginHarness:
         return PluginHarness(plugin, fake_site, **options)
