@@ -23,8 +23,11 @@ class PluginOptions:
     concurrency: int
 
 
-def plugin_options(settings: ConsumerSettings, name: str) -> PluginOptions:
-    """The options that apply to this plugin. Raises ConfigurationError for one that this version cannot honour."""
+def plugin_options(settings: ConsumerSettings, name: str, concurrency: int | None = None) -> PluginOptions:
+    """The options that apply to this plugin, which itself allows so many events at once, if it says so.
+
+    Raises ConfigurationError for an option that this version cannot honour.
+    """
     given = settings.plugin(name)
     where = f"consumer.plugins, for plugin {name!r}"
     if (given.max_attempts or 1) > 1:
@@ -35,7 +38,7 @@ def plugin_options(settings: ConsumerSettings, name: str) -> PluginOptions:
     if on_failure == "dead_letter":
         raise ConfigurationError(f"{where}: on_failure dead_letter {_NOT_YET}, or use pause or skip")
     return PluginOptions(
-        given.api or "classic", on_failure, given.backfill == "deliver", given.concurrency or 1
+        given.api or "classic", on_failure, given.backfill == "deliver", given.concurrency or concurrency or 1
     )
 
 

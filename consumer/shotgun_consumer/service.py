@@ -137,7 +137,7 @@ class ConsumerService:
     def _group(self, plugin: LoadedPlugin, stream: Stream) -> Group:
         consumer = self._settings.consumer
         name = f"{consumer.group_prefix}{consumer.team}.{plugin.name}"
-        options = plugin_options(consumer, plugin.name)
+        options = plugin_options(consumer, plugin.name, plugin.concurrency)
         metrics = self._metrics.group(name, plugin.name)
         member = Member(
             group=name,
