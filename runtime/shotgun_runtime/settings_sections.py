@@ -21,6 +21,7 @@ from shotgun_runtime.settings_types import (
     OptionalPath,
     OptionalProxy,
     Paths,
+    PlainText,
     Port,
     Secret,
     SecretFile,
@@ -251,6 +252,11 @@ class ConsumerSettings(Section):
     groups: dict[str, Words] = Field(
         default={},
         description="Groups that several plugins share, in this order: `{<group>: [<plugin>, ..]}`.",
+    )
+    plugin_config: dict[str, dict[str, PlainText]] = Field(
+        default={},
+        description="Sections of your own that plugins read through `reg.logger.config`: "
+        "`{<section>: {<key>: <value>}}`. They are shown, so not for secrets.",
     )
     plugins: dict[str, PluginSettings] = Field(
         default={}, description="Settings of plugins by name or pattern; see [Plugins](#consumerplugins)."

@@ -116,6 +116,20 @@ def test_3_7_the_loggers_give_the_settings_and_relative_files_are_of_the_folder_
     assert plugin.module.SEEN == ["http://site.invalid", 50, "service", False, "found"]
 
 
+def test_3_7_sections_of_ones_own_are_read_through_the_loggers_too() -> None:
+    own = {
+        "slack": {"channel": "#anim", "port": 8080, "tls": True, "proxy": None},
+        "consumer": {"team": "mine"},
+    }
+    config = plugin_config(Settings.model_validate({"consumer": {"plugin_config": own}}))
+    assert config.get("slack", "channel") == "#anim"
+    assert config.getint("slack", "port") == 8080
+    assert config.getboolean("slack", "tls")
+    assert config.get("slack", "proxy") == ""
+    assert config.get("consumer", "team") == "mine"
+    assert config.getint("consumer", "max_uncommitted") == 50
+
+
 def test_3_8_anything_else_of_reg_is_an_attribute_error_of_this_plugin_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
