@@ -24,7 +24,7 @@ CREATED_AT = datetime(2026, 1, 21, 19, 47, 33, tzinfo=timezone.utc)
 _ids = itertools.count(1_000_001)
 
 
-def event(event_type: str | None, **changes: Any) -> Event:
+def event(event_type: str | None, /, **changes: Any) -> Event:
     """An event of any type, with every key that a plugin may rely on; those that are not given are None.
 
     Its id is larger than that of the event made before. It is from a person, in a project, with a web session.
@@ -46,27 +46,27 @@ def event(event_type: str | None, **changes: Any) -> Event:
 
 
 def change(
-    entity: Link, attribute: str, old: Any, new: Any, *, data_type: str = "text", **changes: Any
+    entity: Link, /, attribute: str, old: Any, new: Any, *, data_type: str = "text", **changes: Any
 ) -> Event:
     """One field of an entity has changed. `data_type` is the field's type on the site, such as `entity` or `date`."""
     values = {"old_value": old, "new_value": new}
     return _change(entity, attribute, {"field_data_type": data_type, **values}, changes)
 
 
-def status_change(entity: Link, old: str | None, new: str | None, **changes: Any) -> Event:
+def status_change(entity: Link, /, old: str | None, new: str | None, **changes: Any) -> Event:
     """The status (`sg_status_list`) of an entity has changed."""
     return change(entity, "sg_status_list", old, new, data_type="status_list", **changes)
 
 
 def list_change(
-    entity: Link, attribute: str, added: Iterable[Link] = (), removed: Iterable[Link] = (), **changes: Any
+    entity: Link, /, attribute: str, added: Iterable[Link] = (), removed: Iterable[Link] = (), **changes: Any
 ) -> Event:
     """A list of links has changed, such as `task_assignees`: such events name what was added and removed."""
     values = {"added": [_member(one) for one in added], "removed": [_member(one) for one in removed]}
     return _change(entity, attribute, {"field_data_type": "multi_entity", **values}, changes)
 
 
-def thumbnail(entity: Link, attachment: int = 41001, *, transient: bool = False, **changes: Any) -> Event:
+def thumbnail(entity: Link, /, attachment: int = 41001, *, transient: bool = False, **changes: Any) -> Event:
     """An entity has a new thumbnail. A site sends two: first `transient`, and the real one some 30 s later."""
     values = {
         "field_data_type": "image",
@@ -77,13 +77,13 @@ def thumbnail(entity: Link, attachment: int = 41001, *, transient: bool = False,
     return _change(entity, "image", values, changes)
 
 
-def new_entity(entity: Link, **changes: Any) -> Event:
+def new_entity(entity: Link, /, **changes: Any) -> Event:
     """An entity was created. It has no attribute; the events of its fields are separate."""
     meta = {"type": "new_entity", "entity_type": entity["type"], "entity_id": entity["id"]}
     return event(f"Shotgun_{entity['type']}_New", **{"entity": _link(entity), "meta": meta, **changes})
 
 
-def retirement(entity: Link, **changes: Any) -> Event:
+def retirement(entity: Link, /, **changes: Any) -> Event:
     """An entity was deleted. Its link is already gone (`entity` is None): `meta` tells what it was."""
     meta = {
         "type": "entity_retirement",
@@ -93,29 +93,29 @@ def retirement(entity: Link, **changes: Any) -> Event:
     return event(f"Shotgun_{entity['type']}_Retirement", **{"meta": meta, **changes})
 
 
-def revival(entity: Link, **changes: Any) -> Event:
+def revival(entity: Link, /, **changes: Any) -> Event:
     """A deleted entity was brought back."""
     meta = {"type": "entity_revival", **_identity(entity)}
     return event(f"Shotgun_{entity['type']}_Revival", **{"entity": _link(entity), "meta": meta, **changes})
 
 
-def note(entity: Link | None = None, **changes: Any) -> Event:
+def note(entity: Link | None = None, /, **changes: Any) -> Event:
     """A Note was written; without `entity`, some Note."""
     return new_entity(entity or {"id": 6101, "name": "Note on sh010_anim_v012", "type": "Note"}, **changes)
 
 
-def reply(content: str, entity: Link | None = None, **changes: Any) -> Event:
+def reply(content: str, entity: Link | None = None, /, **changes: Any) -> Event:
     """A Reply to a Note was written."""
     made = new_entity(entity or {"id": 3201, "name": content, "type": "Reply"})
     return {**made, "meta": {**made["meta"], "content": content}, **changes}
 
 
-def version(entity: Link | None = None, **changes: Any) -> Event:
+def version(entity: Link | None = None, /, **changes: Any) -> Event:
     """A Version was created; without `entity`, some Version."""
     return new_entity(entity or {"id": 7115, "name": "sh010_anim_v012", "type": "Version"}, **changes)
 
 
-def by_script(made: Event, name: str = "other_script", id: int = 31) -> Event:  # noqa: A002
+def by_script(made: Event, /, name: str = "other_script", id: int = 31) -> Event:  # noqa: A002
     """The same event, made by a script: its user is an ApiUser, named with its version, and there is no session."""
     return {**made, "user": {"id": id, "name": f"{name} 1.0", "type": "ApiUser"}, "session_uuid": None}
 
