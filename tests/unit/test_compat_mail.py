@@ -25,7 +25,7 @@ def mailbox() -> Mailbox:
 
 
 @pytest.fixture
-def settings(mailbox: Mailbox) -> Iterator[LoggingSettings]:
+def settings(mailbox: Mailbox, logging_put_back: None) -> Iterator[LoggingSettings]:
     with serving(mailbox, wrap=None) as port:
         email = {"host": "127.0.0.1", "port": port, "sender": "stream@studio.example", "recipients": GENERAL}
         settings = LoggingSettings.model_validate({"email": {**email, "security": "none"}})

@@ -44,7 +44,7 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_put_back: None) -> Run:
     """Run the command line in this process: `run("check", "folder", VARIABLE="value")`."""
 
     def call(*arguments: str, **environ: str) -> Done:

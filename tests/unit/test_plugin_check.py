@@ -34,7 +34,9 @@ Check = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
+def check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_put_back: None
+) -> Check:
     def call(*arguments: str | Path) -> tuple[int, str]:
         monkeypatch.setattr(sys, "path", list(sys.path))
         with pytest.raises(SystemExit) as ended:

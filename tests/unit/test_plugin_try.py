@@ -49,7 +49,12 @@ def site() -> Iterator[SandboxSite]:
 
 
 @pytest.fixture
-def attempt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Try:
+def attempt(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    logging_put_back: None,
+) -> Try:
     """Run the command on a plugin's text: `attempt(PLUGIN, "--event", "5", site=site)`."""
 
     def call(plugin: str, *arguments: str, site: SandboxSite | None = None) -> tuple[int, str, str]:
