@@ -28,7 +28,7 @@ class Context:
 
     `event` is the dict that `shotgun_api3` would have returned; the callbacks of one plugin share it. `args` is the
     very object that was registered. `idempotency_key` is the same each time this event reaches this callback, also
-    after a restart: hand it to other systems so that a repeat has no second effect there.
+    after a restart: hand it to other systems so that a repeat has no second effect there. `attempt` counts from 1.
     """
 
     event: dict[str, Any]
@@ -37,6 +37,7 @@ class Context:
     idempotency_key: str
     position: Position
     _connect: Callable[[], shotgun_api3.Shotgun] = field(repr=False)
+    attempt: int = 1
 
     @property
     def sg(self) -> shotgun_api3.Shotgun:

@@ -10,16 +10,23 @@ from shotgun_schemas import headers
 from shotgun_schemas.codec import DecodeError, Decoder
 from shotgun_schemas.event import Event
 
+from .call_watch import CallWatch, Limit
 from .client_view import ClientView
 from .connections import CallbackConnection, Connect
 from .context import Context, Position
 from .delivery import Delivery, Outcome, Result
+from .failure_handler import FailedCall, FailureHandler, stopped
+from .history import History
 from .metrics import GroupMetrics
+from .orders import GroupOrders
 from .oversize import GivenUpError, RowGoneError
 from .plugin_loader import LoadedPlugin
-from .policy import Failure, FailurePolicy, Verdict
 from .registrar import CallbackSpec
+from .requests import CallbackRequest
 from .signatures import CallStyle
+
+PAUSED_SECONDS = 1.0
+"""How soon an event of a paused group is looked at again."""
 
 
 class Completer(Protocol):
@@ -32,7 +39,8 @@ class Completer(Protocol):
 class EventRunner:
     """Decodes an event and calls the callbacks that want it. Belongs to one worker thread and does not raise.
 
-    The callbacks of the plugin share one dict; no other plugin sees it.
+    The callbacks of the plugin share one dict; no other plugin sees it. Those that have ended for the event in earlier
+    tries are not called again.
     """
 
     def __init__(
@@ -41,52 +49,100 @@ class EventRunner:
         group: str,
         topic: str,
         *,
-        policy: FailurePolicy,
+        failures: FailureHandler,
         decoder: Decoder,
         connect: Connect,
         completer: Completer,
         metrics: GroupMetrics,
+        watch: CallWatch | None = None,
+        orders: GroupOrders | None = None,
     ) -> None:
         self._log = plugin.logger
         self._group = group
         self._topic = topic
-        self._policy = policy
+        self._failures = failures
+        self._orders = orders
         self._decoder = decoder
         self._completer = completer
         self._view = ClientView()
         self._calls = [
-            _Call(spec, group, CallbackConnection(spec, connect), metrics) for spec in plugin.callbacks
+            _Call(spec, group, CallbackConnection(spec, connect), metrics, self._limit(spec, watch))
+            for spec in plugin.callbacks
         ]
 
     def run(self, delivery: Delivery) -> Result:
-        """Run the event to its end, or to where the policy stops it."""
-        position = Position(self._topic, delivery.partition, delivery.offset)
+        """Run the event to its end, or to where a failure, or an operator's order, stops it."""
+        ordered = None if self._orders is None else self._obey(self._orders, delivery)
+        if ordered is not None:
+            return ordered
+        result = self._run(delivery)
+        if self._orders is not None:
+            if result.outcome is not None:
+                self._orders.ended(delivery.partition, delivery.offset)
+            elif result.retry_after is None:
+                self._orders.stop(delivery.partition, delivery.offset, delivery.event_id, result.reason)
+        return result
+
+    def _obey(self, orders: GroupOrders, delivery: Delivery) -> Result | None:
+        """What an operator has ordered for this event; None when it is to be run."""
+        paused = orders.paused
+        if paused is not None:
+            ended = History(delivery).held()
+            return Result(delivery, None, paused, retry_after=PAUSED_SECONDS, ended=ended)
+        skip = orders.skip_of(delivery.partition, delivery.offset)
+        if skip is None:
+            return None
+        self._log.warning(
+            "event %s at %s is passed over, as %s ordered at %s (%s)",
+            delivery.event_id,
+            Position(self._topic, delivery.partition, delivery.offset),
+            skip.by,
+            skip.at,
+            skip.reason or "no reason given",
+        )
+        orders.ended(delivery.partition, delivery.offset)
+        return Result(delivery, Outcome.SKIPPED)
+
+    def _run(self, delivery: Delivery) -> Result:
         try:
             event = self._read(delivery)
         except (DecodeError, RowGoneError) as error:
-            self._policy.decide(Failure(None, stop_on_error=True, error=str(error)))
-            self._log.error("%s; %s", error, self._consequence())
-            return Result(delivery, None, str(error))
+            # Nobody has seen it, so nobody can say that it may be passed over.
+            self._log.error("%s; %s", error, stopped(self._group))
+            return Result(delivery, None, str(error), ended=delivery.ended)
         except GivenUpError as error:
-            return Result(delivery, None, str(error))
+            return Result(delivery, None, str(error), ended=delivery.ended)
         row = self._view.event(event.row)
         wanted = [call for call in self._calls if call.wants(row)]
         if not wanted:
             return Result(delivery, Outcome.FILTERED)
-        outcome = Outcome.SUCCEEDED
+        return self._call(wanted, row, delivery)
+
+    def _call(self, wanted: list[_Call], row: dict[str, Any], delivery: Delivery) -> Result:
+        position = Position(self._topic, delivery.partition, delivery.offset)
+        history = History(delivery)
         for call in wanted:
-            raised = call.run(row, position)
-            if raised is None:
+            key = call.spec.key
+            if history.has_ended(key):
                 continue
-            reason = f"{type(raised).__name__}: {raised}"
-            verdict = self._policy.decide(Failure(call.spec.key, call.spec.stop_on_error, reason))
-            self._report(call.spec, row, position, raised, verdict)
-            if verdict is Verdict.PAUSE:
+            attempt = history.attempt(key)
+            error = call.run(row, position, attempt)
+            if error is None:
+                self._failures.succeeded()
+                history.end(key, Outcome.SUCCEEDED)
+                continue
+            failed = FailedCall(call.spec, attempt, delivery, position, row, error)
+            settled = self._failures.settle(failed)
+            if settled.outcome is None:
                 return Result(
-                    delivery, None, f"callback {call.spec.name!r} raised {reason} on event {row.get('id')}"
+                    delivery,
+                    None,
+                    settled.reason,
+                    retry_after=settled.retry_after,
+                    ended=history.texts(key),
                 )
-            outcome = Outcome.SKIPPED
-        return Result(delivery, outcome)
+            history.end(key, settled.outcome)
+        return Result(delivery, history.outcome)
 
     def _read(self, delivery: Delivery) -> Event:
         event = self._decoder.decode(
@@ -94,48 +150,31 @@ class EventRunner:
         )
         return self._completer.complete(event) if headers.META_BYTES in delivery.headers else event
 
-    def _report(
-        self,
-        spec: CallbackSpec,
-        row: dict[str, Any],
-        position: Position,
-        error: BaseException,
-        verdict: Verdict,
-    ) -> None:
-        consequence = (
-            self._consequence()
-            if verdict is Verdict.PAUSE
-            else "the event counts as skipped for this callback, and the plugin goes on"
-        )
-        spec.logger.error(
-            "callback %r failed on event %s (%s) at %s; %s",
-            spec.name,
-            row.get("id"),
-            row.get("event_type"),
-            position,
-            consequence,
-            exc_info=(type(error), error, error.__traceback__),
-        )
-
-    def _consequence(self) -> str:
-        return (
-            f"group {self._group!r} stays at this event and runs nothing behind it in this partition until the "
-            "consumer is restarted or the partition is reassigned; other plugins go on"
-        )
+    def _limit(self, spec: CallbackSpec, watch: CallWatch | None) -> Limit | None:
+        rules = self._failures.rules(spec)
+        if watch is None or rules.timeout is None:
+            return None
+        return Limit(watch, self._group, spec, rules.timeout, rules.on_timeout)
 
 
 class _Call:
     """One callback with its connection and its metrics."""
 
     def __init__(
-        self, spec: CallbackSpec, group: str, connection: CallbackConnection, metrics: GroupMetrics
+        self,
+        spec: CallbackSpec,
+        group: str,
+        connection: CallbackConnection,
+        metrics: GroupMetrics,
+        limit: Limit | None,
     ) -> None:
         self.spec = spec
         self._group = group
         self._connection = connection
+        self._limit = limit
         self._duration = metrics.callback_duration(spec.key)
         self._failures = metrics.callback_failures(spec.key)
-        self._invoke: Callable[[dict[str, Any], Position], object] = {
+        self._invoke: Callable[[dict[str, Any], Position, int], object] = {
             CallStyle.FOUR: self._four,
             CallStyle.THREE: self._three,
             CallStyle.ONE: self._one,
@@ -144,34 +183,37 @@ class _Call:
     def wants(self, row: dict[str, Any]) -> bool:
         return self.spec.filter.wants(row.get("event_type"), row.get("attribute_name"))
 
-    def run(self, row: dict[str, Any], position: Position) -> BaseException | None:
+    def run(self, row: dict[str, Any], position: Position, attempt: int) -> BaseException | None:
         """Call it; what it raised comes back, sys.exit() and KeyboardInterrupt included."""
         started = time.perf_counter()
+        watched = None if self._limit is None else self._limit.begin(row.get("id"), position)
         try:
-            self._invoke(row, position)
+            self._invoke(row, position, attempt)
         except BaseException as error:  # noqa: BLE001
-            self._failures.inc()
+            if not isinstance(error, CallbackRequest):
+                self._failures.inc()
             # Our own frames say nothing to the plugin's author.
             inner = error.__traceback__
             while inner is not None and inner.tb_frame.f_code.co_filename == __file__:
                 inner = inner.tb_next
             return error.with_traceback(inner)
         finally:
+            if watched is not None:
+                watched.end()
             self._duration.observe(time.perf_counter() - started)
         return None
 
-    def _four(self, row: dict[str, Any], _position: Position) -> object:
+    def _four(self, row: dict[str, Any], _position: Position, _attempt: int) -> object:
         sg = self._connection.get(row.get("session_uuid"))
         return self.spec.function(sg, self.spec.logger, row, self.spec.args)
 
-    def _three(self, row: dict[str, Any], _position: Position) -> object:
+    def _three(self, row: dict[str, Any], _position: Position, _attempt: int) -> object:
         return self.spec.function(self._connection.get(row.get("session_uuid")), row, self.spec.args)
 
-    def _one(self, row: dict[str, Any], position: Position) -> object:
+    def _one(self, row: dict[str, Any], position: Position, attempt: int) -> object:
         session = row.get("session_uuid")
         key = f"{self._group}/{self.spec.key}/{row.get('id')}"
+        connect = lambda: self._connection.get(session)  # noqa: E731
         return self.spec.function(
-            Context(
-                row, self.spec.logger, self.spec.args, key, position, lambda: self._connection.get(session)
-            )
+            Context(row, self.spec.logger, self.spec.args, key, position, connect, attempt)
         )
