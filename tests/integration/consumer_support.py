@@ -61,6 +61,7 @@ class EventStream:
         settings = {key.replace(".", "_"): value for key, value in EVENTS_SETTINGS.items()}
         self.topic = kafka.create_topic("events", partitions, **settings)
         self.control_topic = kafka.topic("control")
+        self.dead_letter_topic = kafka.topic("dead-letters")
         self._producer = Producer(
             {
                 "bootstrap.servers": kafka.bootstrap_servers,
@@ -177,7 +178,11 @@ class Team:
                     "fetch.wait.max.ms": "200",
                 },
             },
-            "stream": {"topic": self.stream.topic, "control_topic": self.stream.control_topic},
+            "stream": {
+                "topic": self.stream.topic,
+                "control_topic": self.stream.control_topic,
+                "dead_letter_topic": self.stream.dead_letter_topic,
+            },
             "consumer": {
                 "team": self.name,
                 "group_prefix": self.prefix,
