@@ -15,12 +15,13 @@ from .client_view import ClientView
 from .connections import CallbackConnection, Connect
 from .context import Context, Position
 from .delivery import Delivery, Outcome, Result
-from .failure_handler import FailedCall, FailureHandler, stopped
-from .history import History
+from .failure_handler import FailedCall, FailureHandler, Settled, stopped
+from .history import POISON, History
 from .metrics import GroupMetrics
 from .orders import GroupOrders
 from .oversize import GivenUpError, RowGoneError
 from .plugin_loader import LoadedPlugin
+from .poison import PoisonError
 from .registrar import CallbackSpec
 from .requests import CallbackRequest
 from .signatures import CallStyle
@@ -126,7 +127,7 @@ class EventRunner:
             if history.has_ended(key):
                 continue
             attempt = history.attempt(key)
-            error = call.run(row, position, attempt)
+            error = PoisonError() if history.is_poison else call.run(row, position, attempt)
             if error is None:
                 self._failures.succeeded()
                 history.end(key, Outcome.SUCCEEDED)
@@ -134,13 +135,7 @@ class EventRunner:
             failed = FailedCall(call.spec, attempt, delivery, position, row, error)
             settled = self._failures.settle(failed)
             if settled.outcome is None:
-                return Result(
-                    delivery,
-                    None,
-                    settled.reason,
-                    retry_after=settled.retry_after,
-                    ended=history.texts(key),
-                )
+                return _unfinished(delivery, settled, history.texts(key))
             history.end(key, settled.outcome)
         return Result(delivery, history.outcome)
 
@@ -155,6 +150,12 @@ class EventRunner:
         if watch is None or rules.timeout is None:
             return None
         return Limit(watch, self._group, spec, rules.timeout, rules.on_timeout)
+
+
+def _unfinished(delivery: Delivery, settled: Settled, texts: frozenset[str]) -> Result:
+    # Whoever resumes an event that was stopped at wants it run, poison or not.
+    ended = texts - {POISON} if settled.retry_after is None else texts
+    return Result(delivery, None, settled.reason, retry_after=settled.retry_after, ended=ended)
 
 
 class _Call:

@@ -14,6 +14,7 @@ from .context import Position
 from .delivery import Delivery, Outcome
 from .flood_guard import FloodGuard
 from .metrics import GroupMetrics
+from .poison import PoisonError
 from .policy import FailureRules, Verdict
 from .registrar import CallbackSpec
 from .requests import CallbackRequest, DeadLetterRequest, RetryRequest
@@ -100,7 +101,9 @@ class FailureHandler:
             return self._retry(failed, rules, failed.error.seconds)
         if isinstance(failed.error, DeadLetterRequest):
             return self._put_aside(failed, rules)
-        verdict = rules.decide(failed.attempt, failed.error)
+        # Another try would end the process once more.
+        poison = isinstance(failed.error, PoisonError)
+        verdict = rules.final if poison else rules.decide(failed.attempt, failed.error)
         if verdict is Verdict.RETRY:
             return self._retry(failed, rules, rules.pause_after(failed.attempt))
         if verdict is Verdict.DEAD_LETTER:

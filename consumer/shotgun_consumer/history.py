@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from .delivery import Delivery, Outcome
 
+POISON = "poison !"
+"""Among an event's texts it says that the event is not to be run, but to get its plugin's policy."""
+
 _SINCE = "since"
 _HELD = "held"
 
@@ -24,6 +27,11 @@ class History:
         self._texts = delivery.ended
         self._attempt = max(1, delivery.attempt - self._held()) if delivery.attempt > 1 else 1
         self._moved = False
+
+    @property
+    def is_poison(self) -> bool:
+        """Whether the callbacks are to be given up instead of called."""
+        return POISON in self._texts
 
     def has_ended(self, key: str) -> bool:
         """Whether the callback is not to be called again."""

@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 import shotgun_api3
-from failing_plugin import Plugin
+from failing_plugin import ROW, Plugin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shotgun_consumer.delivery import Delivery, Outcome
-from shotgun_consumer.history import History
+from shotgun_consumer.history import POISON, History
 from shotgun_consumer.plugin_options import plugin_options
 from shotgun_consumer.policy import FailureOptions, FailureRules, Verdict, failure_rules, is_called
 from shotgun_consumer.requests import DeadLetterRequest, RetryRequest
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import Settings
+from shotgun_schemas.codec import encode
+from shotgun_schemas.event import Event
 
 ERROR = ValueError("no")
 
@@ -286,3 +288,41 @@ def test_options_that_cannot_be_meant_are_refused(entries: dict[str, Any], messa
     with pytest.raises(ConfigurationError) as caught:
         options_of(entries)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "outcome"),
+    [("pause", None), ("skip", Outcome.SKIPPED), ("dead_letter", Outcome.DEAD_LETTERED)],
+)
+def test_poison_gets_the_policy_without_being_run(on_failure: str, outcome: Outcome | None) -> None:
+    calls: list[str] = []
+    plugin = plugin_of(
+        Callback("before", calls),
+        Callback("deadly", calls),
+        notify={"max_attempts": 5, "on_failure": on_failure},
+    )
+    value = encode(Event(ROW))
+    result = plugin.runner.run(
+        Delivery(0, 55, 1, b"101", value, {}, 0.0, ended=frozenset({"before", POISON}))
+    )
+    assert (result.outcome, result.retry_after, calls) == (outcome, None, [])
+    assert [failed.spec.key for failed, _ in plugin.letters.kept] == ["deadly"] * (
+        on_failure == "dead_letter"
+    )
+    if outcome is None:
+        # Whoever resumes it wants it run.
+        assert plugin.again(result).outcome is Outcome.SUCCEEDED
+        assert calls == ["deadly"]
+
+
+def test_poison_whose_dead_letter_is_not_acknowledged_is_not_run_either() -> None:
+    calls: list[str] = []
+    plugin = plugin_of(Callback("deadly", calls), notify={"on_failure": "dead_letter"})
+    plugin.letters.refuse = True
+    result = plugin.runner.run(
+        Delivery(0, 55, 1, b"101", encode(Event(ROW)), {}, 0.0, ended=frozenset({POISON}))
+    )
+    assert plugin.again(result).outcome is None
+    plugin.letters.refuse = False
+    assert plugin.again(result).outcome is Outcome.DEAD_LETTERED
+    assert calls == []
