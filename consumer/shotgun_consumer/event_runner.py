@@ -15,7 +15,7 @@ from .client_view import ClientView
 from .connections import CallbackConnection, Connect
 from .context import Context, Position
 from .delivery import Delivery, Outcome, Result
-from .failure_handler import FailedCall, FailureHandler, Settled, stopped
+from .failure_handler import FailedCall, FailureHandler, stopped
 from .history import POISON, History
 from .metrics import GroupMetrics
 from .orders import GroupOrders
@@ -26,7 +26,7 @@ from .registrar import CallbackSpec
 from .requests import CallbackRequest
 from .signatures import CallStyle
 
-PAUSED_SECONDS = 1.0
+PAUSED_SECONDS = 2.0
 """How soon an event of a paused group is looked at again."""
 
 
@@ -88,7 +88,8 @@ class EventRunner:
         """What an operator has ordered for this event; None when it is to be run."""
         paused = orders.paused
         if paused is not None:
-            ended = History(delivery).held()
+            # It was not tried, so what was tried before must not be counted on.
+            ended = History(delivery).anew | (delivery.ended & {POISON})
             return Result(delivery, None, paused, retry_after=PAUSED_SECONDS, ended=ended)
         skip = orders.skip_of(delivery.partition, delivery.offset)
         if skip is None:
@@ -126,7 +127,7 @@ class EventRunner:
             key = call.spec.key
             if history.has_ended(key):
                 continue
-            attempt = history.attempt(key)
+            attempt = history.attempt
             error = PoisonError() if history.is_poison else call.run(row, position, attempt)
             if error is None:
                 self._failures.succeeded()
@@ -135,7 +136,8 @@ class EventRunner:
             failed = FailedCall(call.spec, attempt, delivery, position, row, error)
             settled = self._failures.settle(failed)
             if settled.outcome is None:
-                return _unfinished(delivery, settled, history.texts(key))
+                ended = history.anew if settled.retry_after is None else history.again
+                return Result(delivery, None, settled.reason, retry_after=settled.retry_after, ended=ended)
             history.end(key, settled.outcome)
         return Result(delivery, history.outcome)
 
@@ -150,12 +152,6 @@ class EventRunner:
         if watch is None or rules.timeout is None:
             return None
         return Limit(watch, self._group, spec, rules.timeout, rules.on_timeout)
-
-
-def _unfinished(delivery: Delivery, settled: Settled, texts: frozenset[str]) -> Result:
-    # Whoever resumes an event that was stopped at wants it run, poison or not.
-    ended = texts - {POISON} if settled.retry_after is None else texts
-    return Result(delivery, None, settled.reason, retry_after=settled.retry_after, ended=ended)
 
 
 class _Call:

@@ -7,26 +7,29 @@ from .delivery import Delivery, Outcome
 POISON = "poison !"
 """Among an event's texts it says that the event is not to be run, but to get its plugin's policy."""
 
-_SINCE = "since"
-_HELD = "held"
+_SINCE = "since "
 
 
 class History:
     """The callbacks of one event that have ended, and which try of the present one this is.
 
     Pure; made for each run of an event, whose callbacks are asked for in their order. The texts are the keys of the
-    callbacks that have ended and, for each that did not succeed, a second text such as `skipped notify`. A third kind,
-    `since 4 notify`, says that a callback was first called in the event's fourth run; `held 2`, that two runs called
-    nothing, because the group was paused, and do not count. Keys are no phrases, so none is taken for another. After a
-    restart attempts are counted anew, for nobody keeps them.
+    callbacks that have ended and, for each that did not succeed, a second text such as `skipped notify`. `since 4` says
+    that the tries of the first callback that has not ended began with the event's fourth run. Keys are no phrases, so
+    none is taken for another. After a restart runs are counted anew, for nobody keeps their number.
     """
 
-    __slots__ = ("_attempt", "_moved", "_texts")
+    __slots__ = ("_first", "_run", "_texts")
 
     def __init__(self, delivery: Delivery) -> None:
+        self._run = delivery.attempt
+        self._first = 1
         self._texts = delivery.ended
-        self._attempt = max(1, delivery.attempt - self._held()) if delivery.attempt > 1 else 1
-        self._moved = False
+        for text in delivery.ended:
+            if text.startswith(_SINCE):
+                self._texts -= {text}
+                number = int(text.removeprefix(_SINCE))
+                self._first = number if number <= self._run else 1
 
     @property
     def is_poison(self) -> bool:
@@ -37,25 +40,29 @@ class History:
         """Whether the callback is not to be called again."""
         return key in self._texts
 
-    def attempt(self, key: str) -> int:
-        """Which try of this callback the present one is, from 1."""
-        return self._attempt - self._first_run(key) + 1
+    @property
+    def attempt(self) -> int:
+        """Which try of the present callback this is, from 1."""
+        return self._run - self._first + 1
 
     def end(self, key: str, outcome: Outcome) -> None:
-        """Note how the callback has ended in this run."""
-        self._moved = True
+        """Note how the present callback has ended in this run. The tries of the next one begin with this run."""
+        self._first = self._run
         news = {key} if outcome is Outcome.SUCCEEDED else {key, f"{outcome.value} {key}"}
-        self._texts = self._ended() | news
+        self._texts |= news
 
-    def texts(self, current: str) -> frozenset[str]:
-        """What is to be handed back with the event when its next run begins with the callback `current`."""
-        first = self._first_run(current)
-        return self._ended() if first == 1 else self._ended() | {f"{_SINCE} {first} {current}"}
+    @property
+    def again(self) -> frozenset[str]:
+        """What is to be handed back for another try of the present callback."""
+        return self._texts if self._first == 1 else self._texts | {f"{_SINCE}{self._first}"}
 
-    def held(self) -> frozenset[str]:
-        """What is to be handed back when this run has called nothing."""
-        held = self._held()
-        return (self._texts - {f"{_HELD} {held}"}) | {f"{_HELD} {held + 1}"}
+    @property
+    def anew(self) -> frozenset[str]:
+        """What is to be handed back when the next run begins the tries of the present callback anew.
+
+        Whoever resumes an event that was stopped at wants it run, poison or not.
+        """
+        return (self._texts - {POISON}) | {f"{_SINCE}{self._run + 1}"}
 
     @property
     def outcome(self) -> Outcome:
@@ -64,26 +71,3 @@ class History:
             if any(text.startswith(f"{outcome.value} ") for text in self._texts):
                 return outcome
         return Outcome.SUCCEEDED
-
-    def _first_run(self, key: str) -> int:
-        if self._moved or self._attempt == 1:
-            # Whatever was tried before it, its own tries begin with this run.
-            return self._attempt
-        for text in self._texts:
-            word, _, rest = text.partition(" ")
-            number, _, tried = rest.partition(" ")
-            if word == _SINCE and tried == key and number.isdigit() and int(number) <= self._attempt:
-                return int(number)
-        return 1
-
-    def _held(self) -> int:
-        for text in self._texts:
-            word, _, number = text.partition(" ")
-            if word == _HELD and number.isdigit():
-                return int(number)
-        return 0
-
-    def _ended(self) -> frozenset[str]:
-        if not any(text.startswith(f"{_SINCE} ") for text in self._texts):
-            return self._texts
-        return frozenset(text for text in self._texts if not text.startswith(f"{_SINCE} "))

@@ -40,6 +40,19 @@ def test_a_paused_group_runs_nothing_and_loses_no_try_by_it() -> None:
     assert plugin.again(result).outcome is Outcome.SUCCEEDED
 
 
+def test_what_a_pause_keeps_from_running_is_no_try() -> None:
+    plugin = Plugin(broken, options={"*": {"max_attempts": 2}})
+    plugin.board.offer(control.pause_key(GROUP), "", {})
+    result = plugin.run()
+    for _ in range(5):
+        result = plugin.again(result)
+    plugin.board.take_back(control.pause_key(GROUP))
+    result = plugin.again(result)
+    assert (result.outcome, plugin.failures("fail")) == (None, 1)
+    assert result.retry_after is not None
+    assert plugin.again(result).retry_after is None
+
+
 def test_the_pause_of_another_group_is_none_of_this_one() -> None:
     plugin = Plugin(lambda reg: reg.registerCallback(None, None, print))
     plugin.board.offer(control.pause_key(f"{GROUP}.more"), "", {})

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shotgun_consumer.delivery import Delivery, Outcome
-from shotgun_consumer.history import POISON, History
+from shotgun_consumer.history import POISON
 from shotgun_consumer.plugin_options import plugin_options
 from shotgun_consumer.policy import FailureOptions, FailureRules, Verdict, failure_rules, is_called
 from shotgun_consumer.requests import DeadLetterRequest, RetryRequest
@@ -241,16 +241,16 @@ def test_whatever_fails_each_callback_is_called_until_it_succeeds_or_has_used_it
     )
 
 
-def test_runs_that_called_nothing_are_no_tries() -> None:
-    delivery = Delivery(0, 5, 1, b"1", b"", {}, 0.0)
-    texts = frozenset({"before"})
-    for attempt in range(1, 40):
-        texts = History(Delivery(0, 5, 1, b"1", b"", {}, 0.0, attempt, texts)).held()
-    history = History(Delivery(0, 5, 1, b"1", b"", {}, 0.0, 40, texts))
-    assert history.attempt("flaky") == 1
-    assert history.has_ended("before")
-    assert len(history.texts("flaky")) == 2
-    assert History(delivery).attempt("flaky") == 1
+def test_after_a_stop_all_tries_begin_anew() -> None:
+    calls: list[str] = []
+    plugin = plugin_of(Callback("broken", calls, failures=5), notify={"max_attempts": 3})
+    stopped, _ = plugin.run_to_the_end()
+    assert (stopped.outcome, len(calls)) == (None, 3)
+    # When somebody resumes the group
+    result = plugin.again(stopped)
+    while result.retry_after is not None:
+        result = plugin.again(result)
+    assert (result.outcome, len(calls)) == (Outcome.SUCCEEDED, 6)
 
 
 def options_of(entries: dict[str, Any]) -> Any:
