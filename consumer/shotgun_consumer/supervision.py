@@ -12,6 +12,7 @@ from shotgun_runtime.settings import Settings
 from .call_watch import CallWatch
 from .dead_letter_writer import DeadLetterWriter, GroupDeadLetters
 from .failure_handler import FailureHandler
+from .flood_guard import FloodGuard
 from .metrics import GroupMetrics
 from .orders import GroupOrders, Noticeboard
 from .plugin_loader import LoadedPlugin
@@ -27,6 +28,7 @@ class Supervision:
         self._settings = settings
         self._board = board
         self._letters = DeadLetterWriter(settings, watch)
+        self._guards: dict[tuple[str, str], FloodGuard] = {}
         self._orders: dict[str, GroupOrders] = {}
         self._metrics: dict[str, GroupMetrics] = {}
         self._said: dict[str, str] = {}
@@ -59,6 +61,8 @@ class Supervision:
             GroupDeadLetters(self._letters, group, plugin.name),
             self.orders(group),
             metrics,
+            # All workers of the plugin count together.
+            self._guards.setdefault((group, plugin.name), FloodGuard()),
         )
 
     def beat(self) -> str | None:
