@@ -164,7 +164,10 @@ class ConsumerService:
         return Group(
             member,
             self._consumer_factory(name),
-            [self._event_runner(plugin, name, stream, metrics, supervision) for _ in range(options.concurrency)],
+            [
+                self._event_runner(plugin, name, stream, metrics, supervision)
+                for _ in range(options.concurrency)
+            ],
             Positions(self._settings, name, stream, self._watch),
             stream,
             metrics,

@@ -218,3 +218,56 @@ def test_a_stuck_callback_is_an_alarm_otherwise(team: Team) -> None:
     wait_until(lambda: member.metric("stuck_callbacks", plugin="stuck") == 1)
     assert member.get("/healthz")[0] == 200
     assert member.process.returncode is None
+
+
+FLAKY = """
+    def registerCallbacks(reg):
+        reg.registerCallback(None, None, before)
+        reg.registerCallback(None, None, flaky)
+    def write(text):
+        with open({path!r}, "a") as notes:
+            notes.write(text + "\\n")
+    def before(sg, logger, event, args):
+        write("before %s" % event["id"])
+    tries = []
+    def flaky(sg, logger, event, args):
+        tries.append(event["id"])
+        write("flaky %s" % event["id"])
+        if tries.count(event["id"]) < 3:
+            raise ConnectionError("the farm does not answer")
+"""
+
+
+def test_a_callback_that_fails_for_a_while_is_tried_again_in_order(team: Team) -> None:
+    path = team.folder / "flaky.notes"
+    team.plugin("flaky", FLAKY.format(path=str(path)))
+    team.stream.publish(event(n) for n in range(1, 4))
+    again = {"flaky": {"max_attempts": 5, "retry_backoff": "20ms", "retry_on": ["OSError"]}}
+    member = team.run(plugins={**again, **DEAD_LETTER["plugins"]}).wait_ready()
+    team.stream.wait_for_no_lag(team.group("flaky"))
+    lines = [line for n in range(1, 4) for line in (f"before {n}", *[f"flaky {n}"] * 3)]
+    assert path.read_text().splitlines() == lines
+    wait_until(lambda: member.metric("events_total", plugin="flaky", outcome="succeeded") == 3)
+    assert member.metric("retries_total", plugin="flaky") == 6
+    assert member.metric("callback_failures_total", plugin="flaky", callback="flaky") == 6
+
+
+def test_a_paused_group_starts_nothing_and_goes_on_after_a_restart_only_when_resumed(
+    team: Team, run: Commands
+) -> None:
+    team.note_taker("everything")
+    group = team.group("everything")
+    team.stream.publish([event(1)])
+    member = team.run(**DEAD_LETTER).wait_ready()
+    team.stream.wait_for_no_lag(group)
+    run("pause", group, "--reason", "the farm is down")
+    wait_until(lambda: member.metric("paused_by_order", plugin="everything") == 1)
+    team.stream.publish(event(n) for n in range(2, 6))
+    team.stream.wait_for_no_lag(team.group("broken"))
+    assert member.process.terminate() == 0
+    second = team.run(**DEAD_LETTER).wait_ready()
+    wait_until(lambda: second.metric("unfinished_events", plugin="everything") == 4)
+    assert team.notes("everything") == [1]
+    run("resume", group)
+    team.stream.wait_for_no_lag(group)
+    assert team.notes("everything") == [1, 2, 3, 4, 5]
