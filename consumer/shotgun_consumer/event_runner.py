@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shotgun_schemas import headers
@@ -73,15 +74,18 @@ class EventRunner:
 
     def run(self, delivery: Delivery) -> Result:
         """Run the event to its end, or to where a failure, or an operator's order, stops it."""
-        ordered = None if self._orders is None else self._obey(self._orders, delivery)
+        orders = self._orders
+        if orders is None:
+            return self._run(delivery)
+        quiet = orders.quiet
+        ordered = None if quiet else self._obey(orders, delivery)
         if ordered is not None:
             return ordered
         result = self._run(delivery)
-        if self._orders is not None:
-            if result.outcome is not None:
-                self._orders.ended(delivery.partition, delivery.offset)
-            elif result.retry_after is None:
-                self._orders.stop(delivery.partition, delivery.offset, delivery.event_id, result.reason)
+        if result.outcome is None and result.retry_after is None:
+            orders.stop(delivery.partition, delivery.offset, delivery.event_id, result.reason)
+        elif result.outcome is not None and not quiet:
+            orders.ended(delivery.partition, delivery.offset)
         return result
 
     def _obey(self, orders: GroupOrders, delivery: Delivery) -> Result | None:
@@ -114,32 +118,32 @@ class EventRunner:
             return Result(delivery, None, str(error), ended=delivery.ended)
         except GivenUpError as error:
             return Result(delivery, None, str(error), ended=delivery.ended)
-        row = self._view.event(event.row)
-        wanted = [call for call in self._calls if call.wants(row)]
-        if not wanted:
-            return Result(delivery, Outcome.FILTERED)
-        return self._call(wanted, row, delivery)
+        return self._call(self._view.event(event.row), delivery)
 
-    def _call(self, wanted: list[_Call], row: dict[str, Any], delivery: Delivery) -> Result:
+    def _call(self, row: dict[str, Any], delivery: Delivery) -> Result:
         position = Position(self._topic, delivery.partition, delivery.offset)
         history = History(delivery)
-        for call in wanted:
-            key = call.spec.key
-            if history.has_ended(key):
+        outcome = Outcome.FILTERED
+        for call in self._calls:
+            if history.has_ended(call.spec.key):
+                outcome = Outcome.SUCCEEDED
                 continue
-            attempt = history.attempt
-            error = PoisonError() if history.is_poison else call.run(row, position, attempt)
-            if error is None:
+            # One after the other: a callback may change the event, and with it what the later ones want.
+            ended = call.give_up(row) if history.is_poison else call.run(row, position, history.attempt)
+            if ended is _FILTERED:
+                continue
+            outcome = Outcome.SUCCEEDED
+            if ended.raised is None:
                 self._failures.succeeded()
-                history.end(key, Outcome.SUCCEEDED)
+                history.end(call.spec.key, Outcome.SUCCEEDED)
                 continue
-            failed = FailedCall(call.spec, attempt, delivery, position, row, error)
+            failed = FailedCall(call.spec, history.attempt, delivery, position, row, ended.raised)
             settled = self._failures.settle(failed)
             if settled.outcome is None:
-                ended = history.anew if settled.retry_after is None else history.again
-                return Result(delivery, None, settled.reason, retry_after=settled.retry_after, ended=ended)
-            history.end(key, settled.outcome)
-        return Result(delivery, history.outcome)
+                texts = history.anew if settled.retry_after is None else history.again
+                return Result(delivery, None, settled.reason, retry_after=settled.retry_after, ended=texts)
+            history.end(call.spec.key, settled.outcome)
+        return Result(delivery, history.outcome if outcome is Outcome.SUCCEEDED else outcome)
 
     def _read(self, delivery: Delivery) -> Event:
         event = self._decoder.decode(
@@ -152,6 +156,17 @@ class EventRunner:
         if watch is None or rules.timeout is None:
             return None
         return Limit(watch, self._group, spec, rules.timeout, rules.on_timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How a callback ended for an event: with what it, or its filter, raised; None when it returned."""
+
+    raised: BaseException | None = None
+
+
+_FILTERED = _Ended()
+_RETURNED = _Ended()
 
 
 class _Call:
@@ -177,11 +192,10 @@ class _Call:
             CallStyle.ONE: self._one,
         }[spec.style]
 
-    def wants(self, row: dict[str, Any]) -> bool:
-        return self.spec.filter.wants(row.get("event_type"), row.get("attribute_name"))
-
-    def run(self, row: dict[str, Any], position: Position, attempt: int) -> BaseException | None:
-        """Call it; what it raised comes back, sys.exit() and KeyboardInterrupt included."""
+    def run(self, row: dict[str, Any], position: Position, attempt: int) -> _Ended:
+        """Call it if it wants the event; what it raised comes back, sys.exit() and KeyboardInterrupt included."""
+        if not self._wants(row):
+            return _FILTERED
         started = time.perf_counter()
         watched = None if self._limit is None else self._limit.begin(row.get("id"), position)
         try:
@@ -193,12 +207,19 @@ class _Call:
             inner = error.__traceback__
             while inner is not None and inner.tb_frame.f_code.co_filename == __file__:
                 inner = inner.tb_next
-            return error.with_traceback(inner)
+            return _Ended(error.with_traceback(inner))
         finally:
             if watched is not None:
                 watched.end()
             self._duration.observe(time.perf_counter() - started)
-        return None
+        return _RETURNED
+
+    def give_up(self, row: dict[str, Any]) -> _Ended:
+        """What comes of an event that it wants and must not be called for, because it is poison."""
+        return _Ended(PoisonError()) if self._wants(row) else _FILTERED
+
+    def _wants(self, row: dict[str, Any]) -> bool:
+        return self.spec.filter.wants(row.get("event_type"), row.get("attribute_name"))
 
     def _four(self, row: dict[str, Any], _position: Position, _attempt: int) -> object:
         sg = self._connection.get(row.get("session_uuid"))

@@ -8,6 +8,7 @@ POISON = "poison !"
 """Among an event's texts it says that the event is not to be run, but to get its plugin's policy."""
 
 _SINCE = "since "
+_BAD = {outcome.value: outcome for outcome in (Outcome.DEAD_LETTERED, Outcome.SKIPPED)}
 
 
 class History:
@@ -19,26 +20,26 @@ class History:
     none is taken for another. After a restart runs are counted anew, for nobody keeps their number.
     """
 
-    __slots__ = ("_first", "_run", "_texts")
+    __slots__ = ("_first", "_given", "_news", "_run", "_worst")
 
     def __init__(self, delivery: Delivery) -> None:
         self._run = delivery.attempt
         self._first = 1
-        self._texts = delivery.ended
-        for text in delivery.ended:
-            if text.startswith(_SINCE):
-                self._texts -= {text}
-                number = int(text.removeprefix(_SINCE))
-                self._first = number if number <= self._run else 1
+        self._worst = Outcome.SUCCEEDED
+        self._given = delivery.ended
+        # Nearly every event has one run, so nothing is put together before somebody asks for it.
+        self._news: list[str] = []
+        if self._given:
+            self._take_in(self._given)
 
     @property
     def is_poison(self) -> bool:
         """Whether the callbacks are to be given up instead of called."""
-        return POISON in self._texts
+        return POISON in self._given
 
     def has_ended(self, key: str) -> bool:
-        """Whether the callback is not to be called again."""
-        return key in self._texts
+        """Whether the callback had ended before this run, and is not to be called again."""
+        return key in self._given
 
     @property
     def attempt(self) -> int:
@@ -48,13 +49,15 @@ class History:
     def end(self, key: str, outcome: Outcome) -> None:
         """Note how the present callback has ended in this run. The tries of the next one begin with this run."""
         self._first = self._run
-        news = {key} if outcome is Outcome.SUCCEEDED else {key, f"{outcome.value} {key}"}
-        self._texts |= news
+        self._news.append(key)
+        if outcome is not Outcome.SUCCEEDED:
+            self._news.append(f"{outcome.value} {key}")
+            self._note(outcome)
 
     @property
     def again(self) -> frozenset[str]:
         """What is to be handed back for another try of the present callback."""
-        return self._texts if self._first == 1 else self._texts | {f"{_SINCE}{self._first}"}
+        return self._texts() if self._first == 1 else self._texts() | {f"{_SINCE}{self._first}"}
 
     @property
     def anew(self) -> frozenset[str]:
@@ -62,12 +65,25 @@ class History:
 
         Whoever resumes an event that was stopped at wants it run, poison or not.
         """
-        return (self._texts - {POISON}) | {f"{_SINCE}{self._run + 1}"}
+        return (self._texts() - {POISON}) | {f"{_SINCE}{self._run + 1}"}
 
     @property
     def outcome(self) -> Outcome:
         """How the event ends when all of its callbacks have ended: as the worst of them."""
-        for outcome in (Outcome.DEAD_LETTERED, Outcome.SKIPPED):
-            if any(text.startswith(f"{outcome.value} ") for text in self._texts):
-                return outcome
-        return Outcome.SUCCEEDED
+        return self._worst
+
+    def _texts(self) -> frozenset[str]:
+        return self._given.union(self._news)
+
+    def _note(self, outcome: Outcome) -> None:
+        if self._worst is not Outcome.DEAD_LETTERED:
+            self._worst = outcome
+
+    def _take_in(self, texts: frozenset[str]) -> None:
+        for text in texts:
+            word, _, rest = text.partition(" ")
+            if text.startswith(_SINCE):
+                self._given -= {text}
+                self._first = int(rest) if int(rest) <= self._run else 1
+            elif rest and word in _BAD:
+                self._note(_BAD[word])

@@ -79,8 +79,14 @@ class GroupOrders:
         self._lock = threading.Lock()
         self._seen: Records | None = None
         self._mine = GroupRecords()
+        self._quiet = False
         self._brake: str | None = None
         self._braked_at: Records | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is nothing about the group, at the least cost: most events come and go so."""
+        return self._quiet and self._board.records is self._seen
 
     @property
     def paused(self) -> str | None:
@@ -111,7 +117,7 @@ class GroupOrders:
     def pause(self, reason: str) -> None:
         """Pause the whole group, on all hosts, as an operator would."""
         with self._lock:
-            self._brake, self._braked_at = reason, self._board.records
+            self._brake, self._braked_at, self._quiet = reason, self._board.records, False
         self._board.offer(control.pause_key(self._group), reason, {})
 
     def stop(self, partition: int, offset: int, event_id: int | None, reason: str) -> None:
@@ -139,6 +145,8 @@ class GroupOrders:
                 self._mine = records_of(self._group, records)
                 if self._brake is not None and (self._mine.pause is not None or self._was_lifted(records)):
                     self._brake = None
+                mine = self._mine
+                self._quiet = not (mine.pause or mine.skips or mine.stops or self._brake)
                 self._seen = records
         return self._mine
 
