@@ -29,6 +29,7 @@ class Context:
     `event` is the dict that `shotgun_api3` would have returned; the callbacks of one plugin share it. `args` is the
     very object that was registered. `idempotency_key` is the same each time this event reaches this callback, also
     after a restart: hand it to other systems so that a repeat has no second effect there. `attempt` counts from 1.
+    `replayed` tells that somebody asked for this event again by a command.
     """
 
     event: dict[str, Any]
@@ -38,6 +39,7 @@ class Context:
     position: Position
     _connect: Callable[[], shotgun_api3.Shotgun] = field(repr=False)
     attempt: int = 1
+    replayed: bool = False
 
     @property
     def sg(self) -> shotgun_api3.Shotgun:

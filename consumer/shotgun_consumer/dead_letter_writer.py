@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timezone
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -58,27 +59,33 @@ class DeadLetterWriter:
 
         Raises KafkaRefusedError when Kafka refuses, StreamError when it is not acknowledged in time.
         """
+        self._send(
+            f"the dead letter of event {letter.event}",
+            key=letter.record_key,
+            value=letter.value,
+            headers=letter.record_headers(),
+            timestamp=int(letter.timestamp * 1000),
+        )
+
+    def take_back(self, letter: str) -> None:
+        """Write a tombstone for the letter with this key. Returns and raises as `put`."""
+        self._send(f"the tombstone of dead letter {letter}", key=letter.encode(), value=None)
+
+    def _send(self, what: str, **record: Any) -> None:
         self.prepare()
         producer = self._current()
         outcome: list[KafkaError | None] = []
         deadline = Deadline.after(self._timeout + 1)
         try:
-            producer.produce(
-                self.topic,
-                key=letter.record_key,
-                value=letter.value,
-                headers=letter.record_headers(),
-                timestamp=int(letter.timestamp * 1000),
-                on_delivery=lambda error, _: outcome.append(error),
-            )
+            producer.produce(self.topic, on_delivery=lambda error, _: outcome.append(error), **record)
             while not outcome and not deadline.expired:
                 producer.poll(_POLL_SECONDS)
         except (KafkaException, BufferError) as error:
             cause = error.args[0]
-            raise self._failure(letter, cause if isinstance(cause, KafkaError) else None) from None
+            raise self._failure(what, cause if isinstance(cause, KafkaError) else None) from None
         if not outcome or outcome[0] is not None:
             self._replace(producer)
-            raise self._failure(letter, outcome[0] if outcome else None)
+            raise self._failure(what, outcome[0] if outcome else None)
 
     def letter(self, group: str, plugin: str, failed: FailedCall, stack: str) -> DeadLetter:
         """The letter of a failed call, without secrets."""
@@ -126,9 +133,9 @@ class DeadLetterWriter:
             # Somebody may have deleted the topic.
             self._is_prepared = False
 
-    def _failure(self, letter: DeadLetter, error: KafkaError | None) -> StreamError:
+    def _failure(self, what: str, error: KafkaError | None) -> StreamError:
         reason = explain(error) if error else f"no acknowledgement within {self._timeout:g} s"
-        message = f"the dead letter of event {letter.event} was not written to {self.topic}: {reason}"
+        message = f"{what} was not written to {self.topic}: {reason}"
         return KafkaRefusedError(message) if error and is_refusal(error) else StreamError(message)
 
 
@@ -143,3 +150,7 @@ class GroupDeadLetters:
     def put(self, failed: FailedCall, stack: str) -> None:
         """See `failure_handler.DeadLetters`."""
         self._writer.put(self._writer.letter(self._group, self._plugin, failed, stack))
+
+    def take_back(self, letter: str) -> None:
+        """See `failure_handler.DeadLetters`."""
+        self._writer.take_back(letter)

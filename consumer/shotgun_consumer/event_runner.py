@@ -17,7 +17,7 @@ from .connections import CallbackConnection, Connect
 from .context import Context, Position
 from .delivery import Delivery, Outcome, Result
 from .failure_handler import FailedCall, FailureHandler, stopped
-from .history import POISON, History
+from .history import POISON, History, asked_for
 from .metrics import GroupMetrics
 from .orders import GroupOrders
 from .oversize import GivenUpError, RowGoneError
@@ -82,7 +82,10 @@ class EventRunner:
         if ordered is not None:
             return ordered
         result = self._run(delivery)
-        if result.outcome is None and result.retry_after is None:
+        if delivery.replayed:
+            if result.outcome is not None:
+                orders.replayed(delivery.partition, delivery.offset, asked_for(delivery.ended))
+        elif result.outcome is None and result.retry_after is None:
             orders.stop(delivery.partition, delivery.offset, delivery.event_id, result.reason)
         elif result.outcome is not None and not quiet:
             orders.ended(delivery.partition, delivery.offset)
@@ -96,7 +99,7 @@ class EventRunner:
             ended = History(delivery).anew | (delivery.ended & {POISON})
             return Result(delivery, None, paused, retry_after=PAUSED_SECONDS, ended=ended)
         skip = orders.skip_of(delivery.partition, delivery.offset)
-        if skip is None:
+        if skip is None or delivery.replayed:
             return None
         self._log.warning(
             "event %s at %s is passed over, as %s ordered at %s (%s)",
@@ -129,12 +132,14 @@ class EventRunner:
                 outcome = Outcome.SUCCEEDED
                 continue
             # One after the other: a callback may change the event, and with it what the later ones want.
-            ended = call.give_up(row) if history.is_poison else call.run(row, position, history.attempt)
+            ended = (
+                call.give_up(row) if history.is_poison else call.run(row, position, history.attempt, delivery)
+            )
             if ended is _FILTERED:
                 continue
             outcome = Outcome.SUCCEEDED
             if ended.raised is None:
-                self._failures.succeeded()
+                self._succeeded(call.spec, delivery)
                 history.end(call.spec.key, Outcome.SUCCEEDED)
                 continue
             failed = FailedCall(call.spec, history.attempt, delivery, position, row, ended.raised)
@@ -144,6 +149,13 @@ class EventRunner:
                 return Result(delivery, None, settled.reason, retry_after=settled.retry_after, ended=texts)
             history.end(call.spec.key, settled.outcome)
         return Result(delivery, history.outcome if outcome is Outcome.SUCCEEDED else outcome)
+
+    def _succeeded(self, spec: CallbackSpec, delivery: Delivery) -> None:
+        self._failures.succeeded()
+        if delivery.replayed and self._orders is not None:
+            letter = self._orders.letter_of(delivery.partition, delivery.offset, spec.key)
+            if letter is not None:
+                self._failures.delivered(letter, spec)
 
     def _read(self, delivery: Delivery) -> Event:
         event = self._decoder.decode(
@@ -186,20 +198,20 @@ class _Call:
         self._limit = limit
         self._duration = metrics.callback_duration(spec.key)
         self._failures = metrics.callback_failures(spec.key)
-        self._invoke: Callable[[dict[str, Any], Position, int], object] = {
+        self._invoke: Callable[[dict[str, Any], Position, int, bool], object] = {
             CallStyle.FOUR: self._four,
             CallStyle.THREE: self._three,
             CallStyle.ONE: self._one,
         }[spec.style]
 
-    def run(self, row: dict[str, Any], position: Position, attempt: int) -> _Ended:
+    def run(self, row: dict[str, Any], position: Position, attempt: int, delivery: Delivery) -> _Ended:
         """Call it if it wants the event; what it raised comes back, sys.exit() and KeyboardInterrupt included."""
         if not self._wants(row):
             return _FILTERED
         started = time.perf_counter()
         watched = None if self._limit is None else self._limit.begin(row.get("id"), position)
         try:
-            self._invoke(row, position, attempt)
+            self._invoke(row, position, attempt, delivery.replayed)
         except BaseException as error:  # noqa: BLE001
             if not isinstance(error, CallbackRequest):
                 self._failures.inc()
@@ -221,17 +233,17 @@ class _Call:
     def _wants(self, row: dict[str, Any]) -> bool:
         return self.spec.filter.wants(row.get("event_type"), row.get("attribute_name"))
 
-    def _four(self, row: dict[str, Any], _position: Position, _attempt: int) -> object:
+    def _four(self, row: dict[str, Any], _position: Position, _attempt: int, _replayed: bool) -> object:
         sg = self._connection.get(row.get("session_uuid"))
         return self.spec.function(sg, self.spec.logger, row, self.spec.args)
 
-    def _three(self, row: dict[str, Any], _position: Position, _attempt: int) -> object:
+    def _three(self, row: dict[str, Any], _position: Position, _attempt: int, _replayed: bool) -> object:
         return self.spec.function(self._connection.get(row.get("session_uuid")), row, self.spec.args)
 
-    def _one(self, row: dict[str, Any], position: Position, attempt: int) -> object:
+    def _one(self, row: dict[str, Any], position: Position, attempt: int, replayed: bool) -> object:
         session = row.get("session_uuid")
         key = f"{self._group}/{self.spec.key}/{row.get('id')}"
         connect = lambda: self._connection.get(session)  # noqa: E731
         return self.spec.function(
-            Context(row, self.spec.logger, self.spec.args, key, position, connect, attempt)
+            Context(row, self.spec.logger, self.spec.args, key, position, connect, attempt, replayed)
         )

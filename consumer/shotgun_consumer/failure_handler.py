@@ -63,6 +63,9 @@ class DeadLetters(Protocol):
     def put(self, failed: FailedCall, stack: str) -> None:
         """Keep the event for this callback; returns once Kafka has acknowledged it. Raises StreamError otherwise."""
 
+    def take_back(self, letter: str) -> None:
+        """Have the letter with this key no more. Raises StreamError when Kafka has not acknowledged that."""
+
 
 class Brake(Protocol):
     """Pauses a group of its own accord. Called in worker threads; must not block."""
@@ -94,6 +97,15 @@ class FailureHandler:
         """Take note that a callback has returned."""
         self._guard.succeeded()
 
+    def delivered(self, letter: str, spec: CallbackSpec) -> None:
+        """Take note that the callback has taken in its dead letter after all. Does not raise."""
+        try:
+            self._dead_letters.take_back(letter)
+        except StreamError as error:
+            spec.logger.warning("%s; it stays in the list of dead letters although it was replayed", error)
+        else:
+            spec.logger.info("Dead letter %s was replayed and is taken back", letter)
+
     def settle(self, failed: FailedCall) -> Settled:
         """What becomes of the event. Does not raise."""
         rules = self.rules(failed.spec)
@@ -104,6 +116,9 @@ class FailureHandler:
         # Another try would end the process once more.
         poison = isinstance(failed.error, PoisonError)
         verdict = rules.final if poison else rules.decide(failed.attempt, failed.error)
+        if verdict is Verdict.PAUSE and failed.delivery.replayed:
+            # The group is past it, and must not stay at what somebody asked for again.
+            verdict = Verdict.DEAD_LETTER
         if verdict is Verdict.RETRY:
             return self._retry(failed, rules, rules.pause_after(failed.attempt))
         if verdict is Verdict.DEAD_LETTER:

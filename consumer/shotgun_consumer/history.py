@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from .delivery import Delivery, Outcome
 
 POISON = "poison !"
 """Among an event's texts it says that the event is not to be run, but to get its plugin's policy."""
 
 _SINCE = "since "
+_ONLY = "only "
 _BAD = {outcome.value: outcome for outcome in (Outcome.DEAD_LETTERED, Outcome.SKIPPED)}
+
+
+def only(callbacks: Collection[str]) -> frozenset[str]:
+    """What an event that is replayed must be handed for no other callbacks to be called; none for all of them."""
+    return frozenset(f"{_ONLY}{key}" for key in callbacks)
+
+
+def asked_for(texts: frozenset[str]) -> frozenset[str]:
+    """The callbacks that `only` was given."""
+    return frozenset(text.removeprefix(_ONLY) for text in texts if text.startswith(_ONLY))
 
 
 class History:
@@ -20,13 +33,14 @@ class History:
     none is taken for another. After a restart runs are counted anew, for nobody keeps their number.
     """
 
-    __slots__ = ("_first", "_given", "_news", "_run", "_worst")
+    __slots__ = ("_first", "_given", "_news", "_only", "_run", "_worst")
 
     def __init__(self, delivery: Delivery) -> None:
         self._run = delivery.attempt
         self._first = 1
         self._worst = Outcome.SUCCEEDED
         self._given = delivery.ended
+        self._only: frozenset[str] = frozenset()
         # Nearly every event has one run, so nothing is put together before somebody asks for it.
         self._news: list[str] = []
         if self._given:
@@ -39,7 +53,7 @@ class History:
 
     def has_ended(self, key: str) -> bool:
         """Whether the callback had ended before this run, and is not to be called again."""
-        return key in self._given
+        return key in self._given or (bool(self._only) and key not in self._only)
 
     @property
     def attempt(self) -> int:
@@ -80,6 +94,7 @@ class History:
             self._worst = outcome
 
     def _take_in(self, texts: frozenset[str]) -> None:
+        self._only = asked_for(texts)
         for text in texts:
             word, _, rest = text.partition(" ")
             if text.startswith(_SINCE):

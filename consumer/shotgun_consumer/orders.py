@@ -7,13 +7,14 @@ The orders are records of the control topic:
 | `pause/<group>` | start no event until the record is taken back |
 | `resume/<group>` | try events that were stopped at again; counts once, when it is new |
 | `skip/<group>/<partition>/<offset>` | pass this event over, whatever the callbacks would say |
+| `replay/<group>/<partition>/<offset>/<callback>` | run the event again for this callback, `*` for all |
 | `stop/<group>/<partition>` | written by members: the event that the partition stays at, for `skip` and for people |
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -40,6 +41,18 @@ class Noticeboard(Protocol):
         """Have a record taken back soon."""
 
 
+EVERY_CALLBACK = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """An event that is to be run again, without moving the position. `callbacks` empty: all that want it."""
+
+    partition: int
+    offset: int
+    callbacks: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class GroupRecords:
     """The records that concern one group."""
@@ -48,23 +61,30 @@ class GroupRecords:
     resume: ControlRecord | None = None
     skips: Mapping[Place, ControlRecord] = field(default_factory=lambda: MappingProxyType({}))
     stops: Mapping[int, ControlRecord] = field(default_factory=lambda: MappingProxyType({}))
+    replays: Mapping[Place, Mapping[str, ControlRecord]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def records_of(group: str, records: Records) -> GroupRecords:
     """Pick out one group's records. What has no form of ours is left out."""
     skips: dict[Place, ControlRecord] = {}
     stops: dict[int, ControlRecord] = {}
-    skip_prefix, stop_prefix = f"{control.SKIP_PREFIX}{group}/", f"{control.STOP_PREFIX}{group}/"
+    replays: dict[Place, dict[str, ControlRecord]] = {}
     for key, record in records.items():
-        if key.startswith(skip_prefix):
-            partition, _, offset = key.removeprefix(skip_prefix).partition("/")
-            if partition.isdecimal() and offset.isdecimal():
+        match key.split("/", 4):
+            case ["skip", name, partition, offset] if name == group and _are_numbers(partition, offset):
                 skips[int(partition), int(offset)] = record
-        elif key.startswith(stop_prefix) and key.removeprefix(stop_prefix).isdecimal():
-            stops[int(key.removeprefix(stop_prefix))] = record
-    return GroupRecords(
-        records.get(control.pause_key(group)), records.get(control.resume_key(group)), skips, stops
-    )
+            case ["stop", name, partition] if name == group and _are_numbers(partition):
+                stops[int(partition)] = record
+            case ["replay", name, partition, offset, callback] if name == group and _are_numbers(
+                partition, offset
+            ):
+                replays.setdefault((int(partition), int(offset)), {})[callback] = record
+    pause, resume = records.get(control.pause_key(group)), records.get(control.resume_key(group))
+    return GroupRecords(pause, resume, skips, stops, replays)
+
+
+def _are_numbers(*texts: str) -> bool:
+    return all(text.isdecimal() for text in texts)
 
 
 class GroupOrders:
@@ -113,6 +133,26 @@ class GroupOrders:
         """The order to pass this event over."""
         skips = self._look().skips
         return skips.get((partition, offset)) if skips else None
+
+    def replays(self, partitions: Collection[int]) -> list[Replay]:
+        """The events of these partitions that are to be run again, by their place. They stay until `replayed`."""
+        return [
+            Replay(*place, frozenset() if EVERY_CALLBACK in records else frozenset(records))
+            for place, records in sorted(self._look().replays.items())
+            if place[0] in partitions
+        ]
+
+    def letter_of(self, partition: int, offset: int, callback: str) -> str | None:
+        """The key of the dead letter for which this callback is replayed."""
+        records = self._look().replays.get((partition, offset), {})
+        letter = records[callback].fields.get("letter") if callback in records else None
+        return letter if isinstance(letter, str) else None
+
+    def replayed(self, partition: int, offset: int, callbacks: Collection[str]) -> None:
+        """Take note that a replay has ended, for these callbacks or, without any, for all."""
+        records = self._look().replays.get((partition, offset), {})
+        for callback in records if not callbacks else set(records).intersection(callbacks):
+            self._board.take_back(control.replay_key(self._group, partition, offset, callback))
 
     def pause(self, reason: str) -> None:
         """Pause the whole group, on all hosts, as an operator would."""

@@ -48,12 +48,18 @@ class Letters:
 
     def __init__(self) -> None:
         self.kept: list[tuple[FailedCall, str]] = []
+        self.taken_back: list[str] = []
         self.refuse = False
 
     def put(self, failed: FailedCall, stack: str) -> None:
         if self.refuse:
             raise StreamError("no acknowledgement within 15 s")
         self.kept.append((failed, stack))
+
+    def take_back(self, letter: str) -> None:
+        if self.refuse:
+            raise StreamError("no acknowledgement within 15 s")
+        self.taken_back.append(letter)
 
 
 class Board:

@@ -9,10 +9,13 @@ from failing_plugin import GROUP, ROW, Board, Plugin
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotgun_consumer.delivery import Outcome
+from shotgun_consumer.delivery import Delivery, Outcome, Result
 from shotgun_consumer.flood_guard import FloodGuard
-from shotgun_consumer.orders import GroupOrders, records_of
+from shotgun_consumer.history import only
+from shotgun_consumer.orders import GroupOrders, Replay, records_of
 from shotgun_schemas import control
+from shotgun_schemas.codec import encode
+from shotgun_schemas.event import Event
 
 
 def broken(reg: Any) -> None:
@@ -195,3 +198,66 @@ def test_a_stuck_callback_may_end_the_process() -> None:
         "callback 'slow' of group 'anim.notify' on event 101 at shotgun.events[0]@55"
     ]
     assert second == []
+
+
+LETTER = f"{GROUP}|fail|101"
+
+
+def replayed(plugin: Plugin, *callbacks: str) -> Result:
+    """Run the event as the owner does that was asked for it again."""
+    ended = only(callbacks)
+    return plugin.runner.run(
+        Delivery(0, 55, 1, b"101", encode(Event(ROW)), {}, 0.0, ended=ended, replayed=True)
+    )
+
+
+def test_a_replay_calls_the_one_callback_and_takes_its_letter_and_order_back() -> None:
+    calls: list[str] = []
+
+    def note(name: str) -> Any:
+        def call(context: Any) -> None:
+            calls.append(f"{name} {context.replayed}")
+
+        call.__name__ = name
+        return call
+
+    def register(reg: Any) -> None:
+        reg.registerCallback(None, None, note("other"))
+        reg.registerCallback(None, None, note("fail"))
+
+    plugin = Plugin(register)
+    plugin.board.offer(control.replay_key(GROUP, 0, 55, "fail"), "mended", {"letter": LETTER})
+    assert plugin.orders.replays([0]) == [Replay(0, 55, frozenset({"fail"}))]
+    assert plugin.orders.replays([1]) == []
+    assert replayed(plugin, "fail").outcome is Outcome.SUCCEEDED
+    assert calls == ["fail True"]
+    assert plugin.letters.taken_back == [LETTER]
+    assert plugin.orders.replays([0]) == []
+    # And all of them, when no callback is named
+    plugin.board.offer(control.replay_key(GROUP, 0, 55, "*"), "", {})
+    assert plugin.orders.replays([0]) == [Replay(0, 55, frozenset())]
+    assert replayed(plugin).outcome is Outcome.SUCCEEDED
+    assert calls == ["fail True", "other True", "fail True"]
+    assert plugin.orders.replays([0]) == []
+
+
+def test_a_replay_that_fails_again_is_a_dead_letter_again_and_stops_nothing() -> None:
+    plugin = Plugin(broken, options={"*": {"max_attempts": 2}})
+    plugin.board.offer(control.replay_key(GROUP, 0, 55, "fail"), "", {"letter": LETTER})
+    first = replayed(plugin, "fail")
+    assert first.retry_after is not None
+    assert plugin.again(first).outcome is Outcome.DEAD_LETTERED
+    assert len(plugin.letters.kept) == 1
+    assert plugin.letters.taken_back == []
+    assert plugin.orders.replays([0]) == []
+    assert not plugin.orders.stops
+
+
+def test_a_letter_that_cannot_be_taken_back_is_said_and_holds_nothing_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plugin = Plugin(lambda reg: reg.registerCallback(None, None, lambda context: None))
+    plugin.board.offer(control.replay_key(GROUP, 0, 55, "<lambda>"), "", {"letter": LETTER})
+    plugin.letters.refuse = True
+    assert replayed(plugin, "<lambda>").outcome is Outcome.SUCCEEDED
+    assert "it stays in the list of dead letters although it was replayed" in caplog.text
