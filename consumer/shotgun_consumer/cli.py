@@ -26,6 +26,8 @@ from shotgun_runtime.start import Start, parse_start
 
 from . import check as checking
 from . import try_event as trying
+from .commands.dead_letters import dead_letters
+from .commands.orders import pause, resume, skip
 from .plugin_config import plugin_config
 from .plugin_set import load_plugins
 from .rewind import rewind as rewind_group
@@ -41,6 +43,10 @@ LAST_SECONDS = 5.0
 @version_option
 def commands() -> None:
     """Run plugins that react to the events of a Shotgun site."""
+
+
+for _command in (pause, resume, skip, dead_letters):
+    commands.add_command(_command)
 
 
 def _shortcuts(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,13 +19,14 @@ from shotgun_schemas.headers import event_headers
 from .connections import Connect
 from .delivery import Delivery, Outcome, Result
 from .event_runner import EventRunner
+from .failure_handler import FailedCall, FailureHandler, RuleOf
+from .flood_guard import FloodGuard
 from .header_filter import wanted_by
 from .metrics import Metrics
 from .oversize import RowCompleter
 from .plugin_loader import LoadedPlugin
-from .policy import StopOnErrorPolicy
 from .registrar import CallbackSpec
-from .requests import DeadLetterRequest, RetryRequest
+from .requests import DeadLetterRequest
 
 TOPIC = "trial"
 
@@ -68,21 +69,22 @@ class Trial:
     are no positions: the next event runs whatever became of the one before.
     """
 
-    def __init__(self, plugin: LoadedPlugin, connect: Connect, group: str) -> None:
+    def __init__(self, plugin: LoadedPlugin, connect: Connect, group: str, rules: RuleOf) -> None:
         self._calls: list[Call] = []
         self._plugin = replace(plugin, callbacks=tuple(map(self._observed, plugin.callbacks)))
         self._wants = wanted_by([spec.filter.wants for spec in plugin.callbacks], deliver_backfill=True)
         self._client = shotgun_api3.Shotgun("http://localhost", connect=False)
         self._offset = 0
+        metrics = Metrics(CollectorRegistry()).group(group, plugin.name)
         self._runner = EventRunner(
             self._plugin,
             group,
             TOPIC,
-            policy=StopOnErrorPolicy(),
+            failures=FailureHandler(group, rules, _Aside(), _Aside(), metrics, _NoGuard()),
             decoder=Decoder(),
             connect=connect,
             completer=RowCompleter(lambda _number: None, threading.Event()),
-            metrics=Metrics(CollectorRegistry()).group(group, plugin.name),
+            metrics=metrics,
         )
 
     def run(self, event: Mapping[str, Any], attempt: int = 1) -> Trialled:
@@ -112,14 +114,17 @@ class Trial:
         raised = [call.raised for call in calls if call.raised is not None]
         raised += [record.exc_info[1] for record in log if record.exc_info and record.exc_info[1] is not None]
         first = raised[0] if raised else None
-        retry_in = first.seconds if isinstance(first, RetryRequest) else result.retry_after
-        outcome = "unfinished" if result.outcome is None else result.outcome.value
-        reason = result.reason
+        outcome, reason = result.outcome, result.reason
         if isinstance(first, DeadLetterRequest):
-            outcome, reason = Outcome.DEAD_LETTERED.value, first.reason
-        elif retry_in is not None:
-            outcome = "retried"
-        return Trialled(outcome, reason, calls, first, retry_in, log)
+            reason = first.reason
+        said = (
+            "retried"
+            if result.retry_after is not None
+            else "unfinished"
+            if outcome is None
+            else outcome.value
+        )
+        return Trialled(said, reason, calls, first, result.retry_after, log)
 
     def _observed(self, spec: CallbackSpec) -> CallbackSpec:
         """The callback, each call of which is taken down."""
@@ -160,6 +165,27 @@ def _listening(logger: logging.Logger) -> Iterator[list[logging.LogRecord]]:
         logger.removeHandler(handler)
         if before == logging.NOTSET and logger.level == logging.DEBUG:
             logger.setLevel(before)
+
+
+class _Aside:
+    """Takes dead letters, and is told of pauses; what became of the event says it all."""
+
+    def put(self, failed: FailedCall, stack: str) -> None:
+        """There is no Kafka to keep it."""
+
+    def take_back(self, letter: str) -> None:
+        """There is none."""
+
+    def pause(self, reason: str) -> None:
+        """There is no group to pause."""
+
+
+class _NoGuard(FloodGuard):
+    """A trial is no flood, however many of its events fail."""
+
+    def put_aside(self) -> str | None:
+        """Never too many."""
+        return None
 
 
 class _Listener(logging.Handler):

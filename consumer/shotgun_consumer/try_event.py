@@ -20,6 +20,7 @@ from .connections import Connect
 from .plugin_config import plugin_config
 from .plugin_files import PluginFile, plugin_folders
 from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, offer_helpers, read_plugin
+from .plugin_options import plugin_options
 from .recording import Journal, RecordingShotgun, Write, recording_connector
 from .trial import Trial, Trialled
 
@@ -75,7 +76,8 @@ def try_event(
     shotgun = settings.shotgun
     given = shotgun.url and shotgun.script_name and shotgun.api_key.get_secret_value()
     connect = recording_connector(shotgun, journal) if given else _without_site(journal)
-    return Trial(plugin, connect, f"try.{plugin.name}").run(event), journal.writes
+    rules = plugin_options(settings.consumer, plugin.name).rules
+    return Trial(plugin, connect, f"try.{plugin.name}", rules).run(event), journal.writes
 
 
 def as_json(event: Mapping[str, Any], done: Trialled, writes: list[Write]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from shotgun_runtime.settings import ConsumerSettings
+
 from ..plugin_files import PluginFile, plugin_folders
 from ..plugin_loader import (
     LoadedPlugin,
@@ -19,6 +21,7 @@ from ..plugin_loader import (
     offer_helpers,
     register_plugin,
 )
+from ..plugin_options import plugin_options
 from ..recording import Write
 from ..registrar import Api, CallbackSpec
 from ..trial import Call, Trial
@@ -78,7 +81,8 @@ class PluginHarness:
         offer_helpers(plugin_folders([path]))
         self.module = plugin if isinstance(plugin, ModuleType) else import_plugin(file)
         self._plugin = _register(self.module, file, api, _config(config))
-        self._trial = Trial(self._plugin, self.site.connect, group or f"test.{file.name}")
+        rules = plugin_options(ConsumerSettings(), file.name).rules
+        self._trial = Trial(self._plugin, self.site.connect, group or f"test.{file.name}", rules)
 
     @property
     def callbacks(self) -> tuple[CallbackSpec, ...]:
