@@ -146,6 +146,22 @@ def test_what_a_callback_asks_for_is_told(load: Load) -> None:
     assert plugin.send(events.version(), attempt=2).outcome == "succeeded"
 
 
+def test_what_a_plugin_says_of_failures_is_what_follows_them(load: Load) -> None:
+    plugin = load(
+        """
+        from shotgun_consumer import on
+        @on("Shotgun_Note_New", max_attempts=2, retry_on=ConnectionError, on_failure="dead_letter")
+        def call(context):
+            raise ConnectionError("the asset system is down")
+        """
+    )
+    sent = plugin.send(events.note())
+    assert sent.outcome == "retried"
+    assert sent.retry_in is not None
+    assert plugin.send(events.note(), attempt=2).outcome == "dead_lettered"
+    assert {plugin.send(events.note(), attempt=2).outcome for _ in range(100)} == {"dead_lettered"}
+
+
 def test_the_plugins_own_events_do_not_reach_it(load: Load, fake_site: FakeSite) -> None:
     text = "from shotgun_consumer import on\n@on({})\ndef call(context): pass\n"
     own = events.note(user=fake_site.script_user)
