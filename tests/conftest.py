@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ import pytest
 from support import Kafka, Process, kafka_cannot_be_had
 
 from shotgun_runtime.errors import StreamError
+from shotgun_runtime.log import close_logging
 from shotgun_sandbox.broker import Broker
 from shotgun_sandbox.broker.jars import class_path
 from shotgun_sandbox.broker.java import find_java
@@ -25,6 +27,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
     return report
+
+
+@pytest.fixture
+def logging_put_back() -> Iterator[None]:
+    """Whatever the test makes of the root logger is undone: commands set it up for a whole process."""
+    level = logging.getLogger().level
+    yield
+    close_logging()
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture(scope="session")

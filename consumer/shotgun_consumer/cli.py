@@ -25,6 +25,9 @@ from shotgun_runtime.shutdown import Shutdown, signal_handlers
 from shotgun_runtime.start import Start, parse_start
 
 from . import check as checking
+from . import try_event as trying
+from .commands.dead_letters import dead_letters
+from .commands.orders import pause, resume, skip
 from .plugin_config import plugin_config
 from .plugin_set import load_plugins
 from .rewind import rewind as rewind_group
@@ -40,6 +43,10 @@ LAST_SECONDS = 5.0
 @version_option
 def commands() -> None:
     """Run plugins that react to the events of a Shotgun site."""
+
+
+for _command in (pause, resume, skip, dead_letters):
+    commands.add_command(_command)
 
 
 def _shortcuts(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,6 +136,35 @@ def check(settings: Settings, paths: tuple[Path, ...], as_json: bool) -> int:
         for line in checking.as_text(plugins):
             click.echo(line)
     return ConfigurationError.exit_code if plugins.failures else 0
+
+
+@commands.command("try")
+@click.argument("plugin", type=click.Path(path_type=Path), metavar="PLUGIN")
+@click.option(
+    "--event", "given", required=True, metavar="ID|FILE", help="An id, a file with one event, or -."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@config_options
+def try_plugin(settings: Settings, plugin: Path, given: str, as_json: bool) -> int:
+    """Run one event against PLUGIN and show what it logs and what it would write; nothing is written.
+
+    Reads go to the configured site. The event is read from there by its id, or from a file with one JSON object.
+    Exits with 1 when a callback failed.
+    """
+    configure_logging(
+        settings.logging.model_copy(update={"level": "CRITICAL", "email": None, "file": None}),
+        service=SERVICE,
+        stream=sys.stderr,
+    )
+    loaded = trying.load(settings, plugin)
+    event = trying.read_event(settings, given, sys.stdin)
+    done, writes = trying.try_event(settings, loaded, event)
+    if as_json:
+        click.echo(json.dumps(trying.as_json(event, done, writes), indent=2, default=str))
+    else:
+        for line in trying.as_text(event, done, writes):
+            click.echo(line)
+    return 0 if done.outcome in trying.ENDED_WELL else 1
 
 
 @commands.command()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import shotgun_api3
 from pydantic import SecretStr
@@ -12,6 +15,8 @@ from shotgun_runtime.shotgun import connect
 
 from .registrar import CallbackSpec
 
+T = TypeVar("T")
+
 Connect = Callable[[str | None, str | None], shotgun_api3.Shotgun]
 """Makes a connection for a script's name and key; None for both is the service's own script."""
 
@@ -20,13 +25,18 @@ def connector(settings: ShotgunSettings) -> Connect:
     """Connections to the configured site. Making one sends nothing; the client tries each request three times."""
 
     def make(script_name: str | None, script_key: str | None) -> shotgun_api3.Shotgun:
-        if script_name is None or script_key is None:
-            return connect(settings)
-        return connect(
-            settings.model_copy(update={"script_name": script_name, "api_key": SecretStr(script_key)})
-        )
+        return connect(settings_of(settings, script_name, script_key))
 
     return make
+
+
+def settings_of(
+    settings: ShotgunSettings, script_name: str | None, script_key: str | None
+) -> ShotgunSettings:
+    """The site's settings with a callback's own script; without one, as they are."""
+    if script_name is None or script_key is None:
+        return settings
+    return settings.model_copy(update={"script_name": script_name, "api_key": SecretStr(script_key)})
 
 
 class CallbackConnection:
@@ -36,10 +46,75 @@ class CallbackConnection:
         self._spec = spec
         self._connect = connect
         self._sg: shotgun_api3.Shotgun | None = None
+        self._script_name: str | None = None
 
     def get(self, session_uuid: str | None) -> shotgun_api3.Shotgun:
         """The connection, with the event's session set (None clears it). A failure to make it is tried anew."""
+        sg = self._made()
+        sg.set_session_uuid(session_uuid)
+        return sg
+
+    @property
+    def script_name(self) -> str | None:
+        """The script that the connection was made for, whatever a plugin wrote into its `config` since."""
+        self._made()
+        return self._script_name
+
+    def _made(self) -> shotgun_api3.Shotgun:
         if self._sg is None:
             self._sg = self._connect(self._spec.script_name, self._spec.script_key)
-        self._sg.set_session_uuid(session_uuid)
+            self._script_name = self._sg.config.script_name
         return self._sg
+
+
+class AsyncConnection:
+    """The connection of one `async` callback: requests run one after the other, in a thread of their own.
+
+    The thread begins with the first request. `close` ends it.
+    """
+
+    def __init__(self, connection: CallbackConnection) -> None:
+        self._connection = connection
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="shotgun-requests")
+
+    def get(self, session_uuid: str | None) -> AsyncShotgun:
+        """What an event with this session is handed as `context.sg`."""
+        return AsyncShotgun(self._connection, self._thread, session_uuid)
+
+    def close(self) -> None:
+        """Start no further request. What runs is not waited for."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+class AsyncShotgun:
+    """`context.sg` of an `async` callback: the methods of `shotgun_api3.Shotgun`, to be awaited.
+
+    `await context.sg.find("Task", ...)`. For more than one method call, or for `sg.config`, hand over a function:
+    `await context.sg.run(lambda sg: ...)`.
+    """
+
+    def __init__(
+        self, connection: CallbackConnection, thread: ThreadPoolExecutor, session_uuid: str | None
+    ) -> None:
+        self._connection = connection
+        self._thread = thread
+        self._session_uuid = session_uuid
+
+    async def run(self, work: Callable[[Any], T]) -> T:
+        """Call `work` with the plain client in the connection's thread. Raises what it raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_") or not callable(getattr(shotgun_api3.Shotgun, name, None)):
+            raise AttributeError(
+                f"context.sg.{name} is no method of shotgun_api3.Shotgun; "
+                f"in an async callback use 'await context.sg.run(lambda sg: sg.{name})'"
+            )
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self.run(lambda sg: getattr(sg, name)(*args, **kwargs))
+
+        return call
+
+    def _work(self, work: Callable[[Any], T]) -> T:
+        return work(self._connection.get(self._session_uuid))

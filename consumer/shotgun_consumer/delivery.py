@@ -33,6 +33,8 @@ class Delivery:
     """Seconds since 1970: when the event was created, or reached the broker; 0.0 when unknown."""
     attempt: int = 1
     ended: frozenset[str] = frozenset()
+    replayed: bool = False
+    """Whether somebody asked for this event again by a command."""
 
     @property
     def size(self) -> int:

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shotgun_schemas import headers
 from shotgun_schemas.codec import DecodeError, Decoder
 from shotgun_schemas.event import Event
 
+from .awaiting import Awaiting
+from .call_watch import CallWatch, Limit
 from .client_view import ClientView
-from .connections import CallbackConnection, Connect
+from .connections import AsyncConnection, CallbackConnection, Connect
 from .context import Context, Position
 from .delivery import Delivery, Outcome, Result
+from .failure_handler import FailedCall, FailureHandler, stopped
+from .history import POISON, History, asked_for
 from .metrics import GroupMetrics
+from .orders import GroupOrders
 from .oversize import GivenUpError, RowGoneError
+from .own_events import OwnEvents, find_script_id
 from .plugin_loader import LoadedPlugin
-from .policy import Failure, FailurePolicy, Verdict
+from .poison import PoisonError
 from .registrar import CallbackSpec
+from .requests import CallbackRequest
 from .signatures import CallStyle
+
+PAUSED_SECONDS = 2.0
+"""How soon an event of a paused group is looked at again."""
 
 
 class Completer(Protocol):
@@ -32,7 +43,8 @@ class Completer(Protocol):
 class EventRunner:
     """Decodes an event and calls the callbacks that want it. Belongs to one worker thread and does not raise.
 
-    The callbacks of the plugin share one dict; no other plugin sees it.
+    The callbacks of the plugin share one dict; no other plugin sees it. Those that have ended for the event in earlier
+    tries are not called again.
     """
 
     def __init__(
@@ -41,52 +53,111 @@ class EventRunner:
         group: str,
         topic: str,
         *,
-        policy: FailurePolicy,
+        failures: FailureHandler,
         decoder: Decoder,
         connect: Connect,
         completer: Completer,
         metrics: GroupMetrics,
+        watch: CallWatch | None = None,
+        orders: GroupOrders | None = None,
     ) -> None:
         self._log = plugin.logger
         self._group = group
         self._topic = topic
-        self._policy = policy
+        self._failures = failures
+        self._orders = orders
         self._decoder = decoder
         self._completer = completer
         self._view = ClientView()
         self._calls = [
-            _Call(spec, group, CallbackConnection(spec, connect), metrics) for spec in plugin.callbacks
+            _Call(spec, group, CallbackConnection(spec, connect), metrics, self._limit(spec, watch))
+            for spec in plugin.callbacks
         ]
 
     def run(self, delivery: Delivery) -> Result:
-        """Run the event to its end, or to where the policy stops it."""
-        position = Position(self._topic, delivery.partition, delivery.offset)
+        """Run the event to its end, or to where a failure, or an operator's order, stops it."""
+        orders = self._orders
+        if orders is None:
+            return self._run(delivery)
+        quiet = orders.quiet
+        ordered = None if quiet else self._obey(orders, delivery)
+        if ordered is not None:
+            return ordered
+        result = self._run(delivery)
+        if delivery.replayed:
+            if result.outcome is not None:
+                orders.replayed(delivery.partition, delivery.offset, asked_for(delivery.ended))
+        elif result.outcome is None and result.retry_after is None:
+            orders.stop(delivery.partition, delivery.offset, delivery.event_id, result.reason)
+        elif result.outcome is not None and not quiet:
+            orders.ended(delivery.partition, delivery.offset)
+        return result
+
+    def _obey(self, orders: GroupOrders, delivery: Delivery) -> Result | None:
+        """What an operator has ordered for this event; None when it is to be run."""
+        paused = orders.paused
+        if paused is not None:
+            # It was not tried, so what was tried before must not be counted on.
+            ended = History(delivery).anew | (delivery.ended & {POISON})
+            return Result(delivery, None, paused, retry_after=PAUSED_SECONDS, ended=ended)
+        skip = orders.skip_of(delivery.partition, delivery.offset)
+        if skip is None or delivery.replayed:
+            return None
+        self._log.warning(
+            "event %s at %s is passed over, as %s ordered at %s (%s)",
+            delivery.event_id,
+            Position(self._topic, delivery.partition, delivery.offset),
+            skip.by,
+            skip.at,
+            skip.reason or "no reason given",
+        )
+        orders.ended(delivery.partition, delivery.offset)
+        return Result(delivery, Outcome.SKIPPED)
+
+    def _run(self, delivery: Delivery) -> Result:
         try:
             event = self._read(delivery)
         except (DecodeError, RowGoneError) as error:
-            self._policy.decide(Failure(None, stop_on_error=True, error=str(error)))
-            self._log.error("%s; %s", error, self._consequence())
-            return Result(delivery, None, str(error))
+            # Nobody has seen it, so nobody can say that it may be passed over.
+            self._log.error("%s; %s", error, stopped(self._group))
+            return Result(delivery, None, str(error), ended=delivery.ended)
         except GivenUpError as error:
-            return Result(delivery, None, str(error))
-        row = self._view.event(event.row)
-        wanted = [call for call in self._calls if call.wants(row)]
-        if not wanted:
-            return Result(delivery, Outcome.FILTERED)
-        outcome = Outcome.SUCCEEDED
-        for call in wanted:
-            raised = call.run(row, position)
-            if raised is None:
+            return Result(delivery, None, str(error), ended=delivery.ended)
+        return self._call(self._view.event(event.row), delivery)
+
+    def _call(self, row: dict[str, Any], delivery: Delivery) -> Result:
+        position = Position(self._topic, delivery.partition, delivery.offset)
+        history = History(delivery)
+        outcome = Outcome.FILTERED
+        for call in self._calls:
+            if history.has_ended(call.spec.key):
+                outcome = Outcome.SUCCEEDED
                 continue
-            reason = f"{type(raised).__name__}: {raised}"
-            verdict = self._policy.decide(Failure(call.spec.key, call.spec.stop_on_error, reason))
-            self._report(call.spec, row, position, raised, verdict)
-            if verdict is Verdict.PAUSE:
-                return Result(
-                    delivery, None, f"callback {call.spec.name!r} raised {reason} on event {row.get('id')}"
-                )
-            outcome = Outcome.SKIPPED
-        return Result(delivery, outcome)
+            # One after the other: a callback may change the event, and with it what the later ones want.
+            ended = (
+                call.give_up(row) if history.is_poison else call.run(row, position, history.attempt, delivery)
+            )
+            if ended is _FILTERED:
+                continue
+            outcome = Outcome.SUCCEEDED
+            if ended.raised is None:
+                self._succeeded(call.spec, delivery)
+                history.end(call.spec.key, Outcome.SUCCEEDED)
+                continue
+            failed = FailedCall(call.spec, history.attempt, delivery, position, row, ended.raised)
+            settled = self._failures.settle(failed)
+            if settled.outcome is None:
+                texts = history.anew if settled.retry_after is None else history.again
+                return Result(delivery, None, settled.reason, retry_after=settled.retry_after, ended=texts)
+            history.end(call.spec.key, settled.outcome)
+        return Result(delivery, history.outcome if outcome is Outcome.SUCCEEDED else outcome)
+
+    def _succeeded(self, spec: CallbackSpec, delivery: Delivery) -> None:
+        self._failures.succeeded()
+        if delivery.replayed and self._orders is not None:
+            letter = self._orders.letter_of(delivery.partition, delivery.offset, spec.key)
+            if letter is not None:
+                self._failures.delivered(letter, spec)
 
     def _read(self, delivery: Delivery) -> Event:
         event = self._decoder.decode(
@@ -94,84 +165,120 @@ class EventRunner:
         )
         return self._completer.complete(event) if headers.META_BYTES in delivery.headers else event
 
-    def _report(
-        self,
-        spec: CallbackSpec,
-        row: dict[str, Any],
-        position: Position,
-        error: BaseException,
-        verdict: Verdict,
-    ) -> None:
-        consequence = (
-            self._consequence()
-            if verdict is Verdict.PAUSE
-            else "the event counts as skipped for this callback, and the plugin goes on"
-        )
-        spec.logger.error(
-            "callback %r failed on event %s (%s) at %s; %s",
-            spec.name,
-            row.get("id"),
-            row.get("event_type"),
-            position,
-            consequence,
-            exc_info=(type(error), error, error.__traceback__),
-        )
+    def _limit(self, spec: CallbackSpec, watch: CallWatch | None) -> Limit | None:
+        rules = self._failures.rules(spec)
+        if watch is None or rules.timeout is None:
+            return None
+        return Limit(watch, self._group, spec, rules.timeout, rules.on_timeout)
 
-    def _consequence(self) -> str:
-        return (
-            f"group {self._group!r} stays at this event and runs nothing behind it in this partition until the "
-            "consumer is restarted or the partition is reassigned; other plugins go on"
-        )
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How a callback ended for an event: with what it, or its filter, raised; None when it returned."""
+
+    raised: BaseException | None = None
+
+
+_FILTERED = _Ended()
+_RETURNED = _Ended()
 
 
 class _Call:
     """One callback with its connection and its metrics."""
 
     def __init__(
-        self, spec: CallbackSpec, group: str, connection: CallbackConnection, metrics: GroupMetrics
+        self,
+        spec: CallbackSpec,
+        group: str,
+        connection: CallbackConnection,
+        metrics: GroupMetrics,
+        limit: Limit | None,
     ) -> None:
         self.spec = spec
         self._group = group
-        self._connection = connection
+        self._source: CallbackConnection | AsyncConnection = (
+            AsyncConnection(connection) if spec.is_async else connection
+        )
+        self._awaiting = Awaiting() if spec.is_async else None
+        self._own = OwnEvents(
+            lambda: connection.script_name, lambda name: find_script_id(connection.get(None), name)
+        )
+        self._limit = limit
         self._duration = metrics.callback_duration(spec.key)
         self._failures = metrics.callback_failures(spec.key)
-        self._invoke: Callable[[dict[str, Any], Position], object] = {
+        self._invoke: Callable[[dict[str, Any], Position, int, bool], object] = {
             CallStyle.FOUR: self._four,
             CallStyle.THREE: self._three,
             CallStyle.ONE: self._one,
         }[spec.style]
 
-    def wants(self, row: dict[str, Any]) -> bool:
-        return self.spec.filter.wants(row.get("event_type"), row.get("attribute_name"))
-
-    def run(self, row: dict[str, Any], position: Position) -> BaseException | None:
-        """Call it; what it raised comes back, sys.exit() and KeyboardInterrupt included."""
+    def run(self, row: dict[str, Any], position: Position, attempt: int, delivery: Delivery) -> _Ended:
+        """Call it if it wants the event; what it raised comes back, sys.exit() and KeyboardInterrupt included."""
+        unwanted = self._unwanted(row)
+        if unwanted is not None:
+            return unwanted
         started = time.perf_counter()
+        watched = None if self._limit is None else self._limit.begin(row.get("id"), position)
         try:
-            self._invoke(row, position)
+            returned = self._invoke(row, position, attempt, delivery.replayed)
+            if self._awaiting is not None:
+                self._awaiting.run(returned)  # type: ignore[arg-type]
+        except BaseException as error:  # noqa: BLE001
+            if not isinstance(error, CallbackRequest):
+                self._failures.inc()
+            return _Ended(_outside(error))
+        finally:
+            if watched is not None:
+                watched.end()
+            self._duration.observe(time.perf_counter() - started)
+        return _RETURNED
+
+    def give_up(self, row: dict[str, Any]) -> _Ended:
+        """What comes of an event that it wants and must not be called for, because it is poison."""
+        unwanted = self._unwanted(row)
+        return _Ended(PoisonError()) if unwanted is None else unwanted
+
+    def _unwanted(self, row: dict[str, Any]) -> _Ended | None:
+        """None when it wants the event. What its own filter raises is a failure of the callback."""
+        try:
+            if self.spec.filter.selects(row) and not self._made(row):
+                return None
         except BaseException as error:  # noqa: BLE001
             self._failures.inc()
-            # Our own frames say nothing to the plugin's author.
-            inner = error.__traceback__
-            while inner is not None and inner.tb_frame.f_code.co_filename == __file__:
-                inner = inner.tb_next
-            return error.with_traceback(inner)
-        finally:
-            self._duration.observe(time.perf_counter() - started)
-        return None
+            return _Ended(_outside(error))
+        return _FILTERED
 
-    def _four(self, row: dict[str, Any], _position: Position) -> object:
-        sg = self._connection.get(row.get("session_uuid"))
-        return self.spec.function(sg, self.spec.logger, row, self.spec.args)
+    def _made(self, row: dict[str, Any]) -> bool:
+        return self.spec.ignore_own_events and self._own.made(row, time.monotonic())
 
-    def _three(self, row: dict[str, Any], _position: Position) -> object:
-        return self.spec.function(self._connection.get(row.get("session_uuid")), row, self.spec.args)
+    def _four(self, row: dict[str, Any], _position: Position, _attempt: int, _replayed: bool) -> object:
+        return self.spec.function(self._sg(row), self.spec.logger, row, self.spec.args)
 
-    def _one(self, row: dict[str, Any], position: Position) -> object:
+    def _three(self, row: dict[str, Any], _position: Position, _attempt: int, _replayed: bool) -> object:
+        return self.spec.function(self._sg(row), row, self.spec.args)
+
+    def _one(self, row: dict[str, Any], position: Position, attempt: int, replayed: bool) -> object:
         session = row.get("session_uuid")
-        key = f"{self._group}/{self.spec.key}/{row.get('id')}"
         return self.spec.function(
             Context(
-                row, self.spec.logger, self.spec.args, key, position, lambda: self._connection.get(session)
+                event=row,
+                logger=self.spec.logger,
+                args=self.spec.args,
+                idempotency_key=f"{self._group}/{self.spec.key}/{row.get('id')}",
+                position=position,
+                _connect=lambda: self._source.get(session),
+                attempt=attempt,
+                replayed=replayed,
             )
         )
+
+    def _sg(self, row: dict[str, Any]) -> Any:
+        return self._source.get(row.get("session_uuid"))
+
+
+def _outside(error: BaseException) -> BaseException:
+    """The error without our own frames, which say nothing to the plugin's author."""
+    inner = error.__traceback__
+    while inner is not None and inner.tb_frame.f_code.co_filename == __file__:
+        inner = inner.tb_next
+    return error.with_traceback(inner)

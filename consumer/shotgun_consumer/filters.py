@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 _ANY = "*"
+
+
+class Filter(Protocol):
+    """Which events a callback wants, told in two steps, so that most events need not be decoded."""
+
+    def wants(self, event_type: object, attribute_name: object, project_id: str | None = None) -> bool:
+        """Whether an event may be wanted, from what its headers tell. False is final, True is not. Never raises."""
+
+    def selects(self, event: Mapping[str, Any]) -> bool:
+        """Whether the whole event is wanted. Raises whatever the plugin's own part of the filter raises."""
+
+    def describe(self) -> str:
+        """The filter on one line, for tables."""
+
+    def warnings(self) -> Iterator[str]:
+        """What this filter does and its author probably did not mean, one sentence each."""
 
 
 class FilterError(ValueError):
@@ -23,7 +39,12 @@ class EventFilter:
 
     match_events: Mapping[str, Any] | None
 
-    def wants(self, event_type: object, attribute_name: object) -> bool:
+    def wants(
+        self,
+        event_type: object,
+        attribute_name: object,
+        project_id: str | None = None,  # noqa: ARG002
+    ) -> bool:
         """Whether the callback is to be called for an event of this type that changed this attribute."""
         events = self.match_events
         if not events:
@@ -36,6 +57,10 @@ class EventFilter:
         if attributes is None or _ANY in attributes:
             return True
         return bool(attribute_name) and attribute_name in attributes
+
+    def selects(self, event: Mapping[str, Any]) -> bool:
+        """The same for a whole event."""
+        return self.wants(event.get("event_type"), event.get("attribute_name"))
 
     def describe(self) -> str:
         """The filter on one line, for tables."""

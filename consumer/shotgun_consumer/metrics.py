@@ -28,6 +28,12 @@ DEFINITIONS: tuple[Definition, ...] = (
         "shotgun_consumer_callback_failures_total", "counter", "Calls of a callback that raised.", _CALLBACK
     ),
     Definition(
+        "shotgun_consumer_stuck_callbacks",
+        "gauge",
+        "Calls of a callback that have run longer than its timeout and still run.",
+        _GROUP,
+    ),
+    Definition(
         "shotgun_consumer_callback_duration_seconds",
         "histogram",
         "Duration of the calls of a callback.",
@@ -54,6 +60,12 @@ DEFINITIONS: tuple[Definition, ...] = (
         _GROUP,
     ),
     Definition("shotgun_consumer_paused", "gauge", "Partitions that stay at an event that failed.", _GROUP),
+    Definition(
+        "shotgun_consumer_paused_by_order",
+        "gauge",
+        "1 while the group starts no events because an operator, or the flood guard, has paused it.",
+        _GROUP,
+    ),
     Definition(
         "shotgun_consumer_waiting_for_decision",
         "gauge",
@@ -141,6 +153,7 @@ class GroupMetrics:
         }
         self.retried = self._counter("retries_total")
         self.received_bytes = self._counter("kafka_received_bytes_total")
+        self.stuck = self._gauge("stuck_callbacks")
         self.rebalances = self._counter("rebalances_total")
         self.commit_duration = metrics.take(Histogram, "commit_duration_seconds").labels(*self._labels)
         self.lag_seconds = self._gauge("lag_seconds")
@@ -148,6 +161,7 @@ class GroupMetrics:
         self.unfinished = self._gauge("unfinished_events")
         self.oldest_unfinished = self._gauge("oldest_unfinished_seconds")
         self.paused = self._gauge("paused")
+        self.paused_by_order = self._gauge("paused_by_order")
         self.waiting = self._gauge("waiting_for_decision")
         self.assigned = self._gauge("assigned_partitions")
 

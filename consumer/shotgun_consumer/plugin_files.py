@@ -13,7 +13,7 @@ from shotgun_runtime.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
-_MAY_REGISTER = re.compile(rb"registerCallbacks|import\s*\*")
+_MAY_REGISTER = re.compile(rb"registerCallbacks|import\s*\*|shotgun_consumer|@(?:\w+\.)*on\b|\bon_event\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ def find_plugin_files(folders: Sequence[Path], only: Sequence[str] = ()) -> list
     """The plugin files in these folders: folder by folder, in each by file name.
 
     `only` keeps the names that match one of its patterns. A path may also be one file. Helpers (`_*.py`, and files
-    that never mention `registerCallbacks`) are left out with a line at INFO. Raises ConfigurationError for a folder
-    that is missing, and for two files of one name.
+    that mention neither `registerCallbacks` nor our decorator nor `on_event`) are left out with a line at INFO. Raises
+    ConfigurationError for a folder that is missing, and for two files of one name.
     """
     found: dict[str, PluginFile] = {}
     for path in (path for folder in folders for path in _python_files(folder)):

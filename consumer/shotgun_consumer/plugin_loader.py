@@ -7,23 +7,30 @@ import importlib.util
 import logging
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from configparser import ConfigParser
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from .decorator import bare_callback, decorated_in
+from .errors import RegistrationError
 from .plugin_files import PluginFile
-from .registrar import Api, CallbackSpec, Emails, RegistrationError, make_registrar
+from .python2 import explain_syntax
+from .registrar import Api, CallbackSpec, Emails, Registrar, make_registrar
+from .signatures import CallbackError, call_style
 
 log = logging.getLogger(__name__)
 
 ENTRY_POINT = "registerCallbacks"
+BARE_CALLBACK = "on_event"
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedPlugin:
-    """A plugin whose `registerCallbacks` has run."""
+    """A plugin whose callbacks are registered. `concurrency` is how many events it allows at once, if it said so."""
 
     name: str
     path: Path
@@ -32,6 +39,7 @@ class LoadedPlugin:
     emails: Emails
     warnings: tuple[str, ...]
     logger: logging.Logger
+    concurrency: int | None = None
 
 
 class PluginError(Exception):
@@ -53,7 +61,7 @@ class PluginError(Exception):
 
 
 class NotAPluginError(Exception):
-    """The module has no `registerCallbacks`: it is a helper of others."""
+    """The module registers nothing and has no `registerCallbacks`: it is a helper of others."""
 
 
 def offer_helpers(folders: Iterable[Path]) -> None:
@@ -71,10 +79,59 @@ def load_plugin(file: PluginFile, api: Api, config: ConfigParser) -> LoadedPlugi
 
     Raises NotAPluginError for a helper, and PluginError for whatever else keeps the plugin from being started.
     """
-    module = _import(file)
+    plugin = read_plugin(file, api, config)
+    _refuse_async(plugin)
+    return plugin
+
+
+def read_plugin(file: PluginFile, api: Api, config: ConfigParser) -> LoadedPlugin:
+    """As `load_plugin`, also for a plugin that the service would not start."""
+    return register_plugin(import_plugin(file), file, api, config)
+
+
+def register_plugin(module: ModuleType, file: PluginFile, api: Api, config: ConfigParser) -> LoadedPlugin:
+    """Let a module that was imported from this file register its callbacks. Raises as `load_plugin`."""
+    registrar = make_registrar(file.name, api, config)
     entry = getattr(module, ENTRY_POINT, None)
-    if entry is None:
-        raise NotAPluginError(str(file.path))
+    try:
+        _register(module, entry, registrar)
+        if entry is not None:
+            _enter(file, entry, registrar)
+        elif not registrar.callbacks():
+            raise NotAPluginError(str(file.path))
+    except RegistrationError as error:
+        raise _refused(file, error) from error
+    except (Exception, SystemExit) as error:
+        if isinstance(error, NotAPluginError | PluginError):
+            raise
+        raise _plugin_error(file, error, f"{ENTRY_POINT} raised") from error
+    return LoadedPlugin(
+        file.name,
+        file.path,
+        api,
+        registrar.callbacks(),
+        registrar.emails(),
+        tuple(_warnings(registrar)),
+        registrar.logger,
+        registrar.concurrency(),
+    )
+
+
+def _register(module: ModuleType, entry: object, registrar: Registrar) -> None:
+    """What registers without being asked: functions under `@on`, else a bare `on_event`."""
+    decorated = decorated_in(module)
+    for one in decorated:
+        registrar.add_decorated(one)
+    bare: Any = vars(module).get(BARE_CALLBACK)
+    # Existing plugins and helpers name their own functions so: only a file that registers in no other way, and a
+    # function that takes a context, mean this.
+    if not decorated and entry is None and getattr(bare, "__module__", None) == module.__name__:
+        with suppress(CallbackError):
+            call_style(bare, "context")
+            registrar.add_decorated(bare_callback(bare))
+
+
+def _enter(file: PluginFile, entry: object, registrar: Registrar) -> None:
     if not callable(entry):
         raise PluginError(
             f"plugin '{file.path.name}': {ENTRY_POINT} must be a function, got {type(entry).__name__}; "
@@ -82,21 +139,40 @@ def load_plugin(file: PluginFile, api: Api, config: ConfigParser) -> LoadedPlugi
             file.path,
             None,
         )
-    registrar = make_registrar(file.name, api, config)
-    try:
-        entry(registrar)
-    except RegistrationError as error:
-        raise PluginError(
-            f"plugin '{file.path.name}': {error}", file.path, _line(error, file.path)
-        ) from error
-    except (Exception, SystemExit) as error:
-        raise _plugin_error(file, error, f"{ENTRY_POINT} raised") from error
+    entry(registrar)
+
+
+def _warnings(registrar: Registrar) -> Iterator[str]:
     callbacks = registrar.callbacks()
-    warnings = tuple(f"{spec.key}: {text}" for spec in callbacks for text in spec.filter.warnings())
-    return LoadedPlugin(file.name, file.path, api, callbacks, registrar.emails(), warnings, registrar.logger)
+    for spec in callbacks:
+        yield from (f"{spec.key}: {text}" for text in spec.filter.warnings())
+    silent = [spec.key for spec in callbacks if spec.concurrency is None]
+    if registrar.concurrency() == 1 and silent and len(silent) < len(callbacks):
+        yield (
+            f"concurrency has no effect, because {', '.join(silent)} allows one event at once; "
+            "say concurrency= over each callback"
+        )
 
 
-def _import(file: PluginFile) -> ModuleType:
+def _refuse_async(plugin: LoadedPlugin) -> None:
+    """Until there is a worker that runs them side by side."""
+    for spec in plugin.callbacks:
+        if spec.is_async:
+            raise PluginError(
+                f"plugin '{plugin.path.name}': the callback {spec.name!r} is an async function, which this version "
+                "does not run; use a plain 'def'.",
+                plugin.path,
+                spec.line,
+            )
+
+
+def _refused(file: PluginFile, error: RegistrationError) -> PluginError:
+    line = error.line or _line(error, file.path)
+    return PluginError(f"plugin '{file.path.name}': {error}", file.path, line)
+
+
+def import_plugin(file: PluginFile) -> ModuleType:
+    """The file as a new module, under a name that no other has. Raises PluginError."""
     digest = hashlib.sha256(str(file.path).encode(errors="surrogateescape")).hexdigest()[:8]
     # A private name: two plugins, or a plugin and a library, never get into each other's way. The module is in
     # sys.modules while it runs, for dataclasses, pickle and multiprocessing look it up there.
@@ -114,6 +190,8 @@ def _import(file: PluginFile) -> ModuleType:
         del sys.modules[name]
         if not isinstance(error, Exception | SystemExit):
             raise
+        if isinstance(error, RegistrationError):
+            raise _refused(file, error) from error
         raise _plugin_error(file, error, "the import raised") from error
     return module
 
@@ -122,7 +200,7 @@ def _plugin_error(file: PluginFile, error: BaseException, what: str) -> PluginEr
     line = _line(error, file.path)
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
     if isinstance(error, SyntaxError) and error.filename == str(file.path):
-        text = f"{type(error).__name__}: {error.msg}"
+        text = explain_syntax(error)
         return PluginError(f"plugin '{file.path.name}': {text}; correct the file.", file.path, line)
     if isinstance(error, OSError) and error.filename == str(file.path):
         return PluginError(

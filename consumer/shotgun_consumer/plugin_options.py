@@ -1,45 +1,104 @@
-"""What the configuration says of one plugin."""
+"""What the configuration says of one plugin and of its callbacks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 from shotgun_runtime.errors import ConfigurationError
-from shotgun_runtime.settings import ConsumerSettings
+from shotgun_runtime.settings import ConsumerSettings, PluginSettings
 
-from .policy import OnFailure
-from .registrar import Api
+from .policy import FailureOptions, FailureRules, failure_rules
+from .registrar import Api, CallbackSpec
 
 _NOT_YET = "is not available in this version; take it out of the configuration"
+_OF_CALLBACKS = tuple(field.name for field in fields(FailureOptions))
 
 
 @dataclass(frozen=True, slots=True)
 class PluginOptions:
-    """The options of one plugin, defaults filled in."""
+    """The options of one plugin, defaults filled in. `failure` is for all of its callbacks, `callbacks` for some:
+    what the configuration says, by pattern, the strongest first."""
 
     api: Api
-    on_failure: OnFailure
     deliver_backfill: bool
     concurrency: int
+    failure: FailureOptions
+    callbacks: tuple[tuple[str, FailureOptions], ...] = ()
+
+    def rules(self, callback: CallbackSpec) -> FailureRules:
+        """What follows when this callback fails.
+
+        The configuration of the callback goes before that of the plugin, and both before what the plugin itself says.
+        """
+        options = FailureOptions()
+        for pattern, given in self.callbacks:
+            if fnmatch.fnmatchcase(callback.key, pattern):
+                options = options.over(given)
+        options = options.over(self.failure).over(_said_by(callback))
+        return failure_rules(options, stop_on_error=callback.stop_on_error)
 
 
-def plugin_options(settings: ConsumerSettings, name: str) -> PluginOptions:
-    """The options that apply to this plugin. Raises ConfigurationError for one that this version cannot honour."""
+def plugin_options(settings: ConsumerSettings, name: str, concurrency: int | None = None) -> PluginOptions:
+    """The options that apply to this plugin, which itself allows so many events at once, if it says so.
+
+    Raises ConfigurationError for an option that cannot be honoured.
+    """
     given = settings.plugin(name)
-    where = f"consumer.plugins, for plugin {name!r}"
-    if (given.max_attempts or 1) > 1:
-        raise ConfigurationError(f"{where}: max_attempts {given.max_attempts} {_NOT_YET}")
-    if given.timeout is not None or given.on_timeout is not None:
-        raise ConfigurationError(f"{where}: timeout {_NOT_YET}")
-    on_failure = given.on_failure or "pause"
-    if on_failure == "dead_letter":
-        raise ConfigurationError(f"{where}: on_failure dead_letter {_NOT_YET}, or use pause or skip")
     return PluginOptions(
-        given.api or "classic", on_failure, given.backfill == "deliver", given.concurrency or 1
+        given.api or "classic",
+        given.backfill == "deliver",
+        given.concurrency or concurrency or 1,
+        _failure(f"plugin {name!r}", given),
+        tuple(_callbacks(settings.plugins, name)),
     )
+
+
+def _said_by(callback: CallbackSpec) -> FailureOptions:
+    """What the plugin said when it registered the callback; its API has no word for the other options."""
+    words = ("max_attempts", "retry_on", "timeout", "on_failure")
+    return FailureOptions(**{word: getattr(callback, word, None) for word in words})
 
 
 def refuse_merged_groups(settings: ConsumerSettings) -> None:
     """Raise ConfigurationError when groups of several plugins are configured: they would not be kept together."""
     if settings.groups:
         raise ConfigurationError(f"consumer.groups ({', '.join(settings.groups)}) {_NOT_YET}")
+
+
+def _callbacks(entries: Mapping[str, PluginSettings], name: str) -> list[tuple[str, FailureOptions]]:
+    """The entries for callbacks of this plugin, those that name both exactly first."""
+    found: list[tuple[bool, str, FailureOptions]] = []
+    for pattern, given in entries.items():
+        plugin, slash, callback = pattern.partition("/")
+        if not slash:
+            continue
+        _require_callback_keys(pattern, given)
+        if fnmatch.fnmatchcase(name, plugin):
+            found.append((not _is_exact(pattern), callback, _failure(pattern, given)))
+    return [(callback, options) for _, callback, options in sorted(found, key=lambda entry: entry[0])]
+
+
+def _is_exact(pattern: str) -> bool:
+    return not any(sign in pattern for sign in "*?[")
+
+
+def _require_callback_keys(pattern: str, given: PluginSettings) -> None:
+    others = sorted(set(given.model_dump(exclude_none=True)) - set(_OF_CALLBACKS))
+    if others:
+        raise ConfigurationError(
+            f"consumer.plugins.{pattern}: {', '.join(others)} cannot be set for a callback; set it for the plugin, "
+            f"under {pattern.partition('/')[0]!r}"
+        )
+
+
+def _failure(where: str, given: PluginSettings) -> FailureOptions:
+    first, longest = given.retry_backoff, given.retry_backoff_max
+    if first is not None and longest is not None and longest < first:
+        raise ConfigurationError(
+            f"consumer.plugins, for {where}: retry_backoff_max ({longest:g} s) is less than retry_backoff "
+            f"({first:g} s); make it at least as long"
+        )
+    values = {key: getattr(given, key) for key in _OF_CALLBACKS}
+    return FailureOptions(**{**values, "retry_on": None if given.retry_on is None else tuple(given.retry_on)})

@@ -5,18 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from configparser import ConfigParser
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from .filters import EventFilter, FilterError, parse_filter
-from .signatures import CallbackError, CallStyle, call_style
+from .call_options import CallOptions, FailureAction, OptionError, checked_concurrency
+from .decorator import Decorated, line_of
+from .errors import RegistrationError
+from .filters import Filter, FilterError, parse_filter
+from .signatures import Api, CallbackError, CallStyle, Generation, call_style, is_async
 
-Api = Literal["classic", "seed"]
+__all__ = [
+    "Api",
+    "CallbackSpec",
+    "Emails",
+    "RegistrationError",
+    "Registrar",
+    "SeedRegistrar",
+    "make_registrar",
+]
+
 Emails = bool | tuple[str, ...]
-
-
-class RegistrationError(ValueError):
-    """A plugin registered something that cannot work. The message is for the plugin's author."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +32,33 @@ class CallbackSpec:
     """One registered callback, as the plugin gave it.
 
     `name` is what logs show; `key` is unique in the plugin and the same in every process, so metrics and
-    idempotency keys are built from it. `args` is handed on by identity, never copied.
+    idempotency keys are built from it. `args` is handed on by identity, never copied. An option that is None was not
+    said; `timeout` is in seconds, `retry_on` are names of exceptions.
     """
 
     name: str
     key: str
     function: Callable[..., Any]
     style: CallStyle
-    filter: EventFilter
+    filter: Filter
     args: Any
     stop_on_error: bool
     script_name: str | None
     script_key: str | None
     logger: logging.Logger
+    generation: Generation = "classic"
+    is_async: bool = False
+    ignore_own_events: bool = False
+    concurrency: int | None = None
+    max_attempts: int | None = None
+    retry_on: tuple[str, ...] | None = None
+    timeout: float | None = None
+    on_failure: FailureAction | None = None
+
+    @property
+    def line(self) -> int | None:
+        """Where in its file the callback begins, when that can be told."""
+        return line_of(self.function)
 
     def __repr__(self) -> str:
         return f"CallbackSpec({self.key!r}, {self.style.value}, {self.filter.describe()})"
@@ -56,6 +78,7 @@ class Registrar:
         self._config = config
         self._callbacks: list[CallbackSpec] = []
         self._emails: Emails = True
+        self._concurrency: int | None = None
 
     def getLogger(self) -> logging.Logger:  # noqa: N802
         """The same as `reg.logger`."""
@@ -90,7 +113,17 @@ class Registrar:
         service's own. With `stopOnError` an exception leaves the event unfinished and stops the plugin there;
         without, it is logged and the plugin goes on. Raises RegistrationError.
         """
-        self._add(sgScriptName, sgScriptKey, callback, matchEvents, args, bool(stopOnError), seed=False)
+        self._classic(sgScriptName, sgScriptKey, callback, matchEvents, args, bool(stopOnError), "classic")
+
+    def setConcurrency(self, n: int) -> None:  # noqa: N802
+        """Say that the plugin is thread-safe and may have `n` events running at once; each entity's order is kept.
+
+        The configuration wins over it. Raises RegistrationError for what is no number from 1 to 256.
+        """
+        try:
+            self._concurrency = checked_concurrency(n)
+        except OptionError as error:
+            raise RegistrationError(f"setConcurrency: {error}") from None
 
     def callbacks(self) -> tuple[CallbackSpec, ...]:
         """What was registered so far, in order."""
@@ -100,7 +133,36 @@ class Registrar:
         """What `setEmails` was told."""
         return self._emails
 
-    def _add(
+    def concurrency(self) -> int | None:
+        """How many events the plugin allows at once; None when it said nothing.
+
+        Every callback must allow it, so the smallest number counts, and a callback that says none allows one.
+        """
+        if self._concurrency is not None:
+            return self._concurrency
+        said = [spec.concurrency for spec in self._callbacks]
+        return None if all(one is None for one in said) else min(one or 1 for one in said)
+
+    def add_decorated(self, decorated: Decorated) -> None:
+        """Register a function that stands under `@on`. Raises RegistrationError."""
+        try:
+            _check_credentials(decorated.script_name, decorated.script_key, ("script_name", "script_key"))
+            style = call_style(decorated.function, "context")
+        except (CallbackError, RegistrationError) as error:
+            raise RegistrationError(str(error), line_of(decorated.function)) from error
+        self._append(
+            decorated.function,
+            style,
+            decorated.selections,
+            "context",
+            args=decorated.args,
+            stop_on_error=decorated.stop_on_error,
+            credentials=(decorated.script_name, decorated.script_key),
+            ignore_own_events=decorated.ignore_own_events,
+            options=decorated.options,
+        )
+
+    def _classic(
         self,
         script_name: str | None,
         script_key: str | None,
@@ -108,15 +170,39 @@ class Registrar:
         match_events: Any,
         args: Any,
         stop_on_error: bool,
-        *,
-        seed: bool,
+        generation: Api,
     ) -> None:
-        _check_credentials(script_name, script_key)
+        _check_credentials(script_name, script_key, ("sgScriptName", "sgScriptKey"))
         try:
-            style = call_style(callback, seed=seed)
+            style = call_style(callback, generation)
             event_filter = parse_filter(match_events)
         except (CallbackError, FilterError) as error:
             raise RegistrationError(str(error)) from error
+        self._append(
+            callback,
+            style,
+            event_filter,
+            generation,
+            args=args,
+            stop_on_error=stop_on_error,
+            credentials=(script_name, script_key),
+            ignore_own_events=False,
+            options=CallOptions(),
+        )
+
+    def _append(
+        self,
+        callback: Callable[..., Any],
+        style: CallStyle,
+        event_filter: Filter,
+        generation: Generation,
+        *,
+        args: Any,
+        stop_on_error: bool,
+        credentials: tuple[str | None, str | None],
+        ignore_own_events: bool,
+        options: CallOptions,
+    ) -> None:
         name = getattr(callback, "__name__", None) or f"{type(callback).__name__}_{id(callback):x}"
         logger = logging.getLogger(f"{self.logger.name}.{name}")
         logger.config = self._config  # type: ignore[attr-defined]
@@ -129,9 +215,13 @@ class Registrar:
                 filter=event_filter,
                 args=args,
                 stop_on_error=stop_on_error,
-                script_name=script_name,
-                script_key=script_key,
+                script_name=credentials[0],
+                script_key=credentials[1],
                 logger=logger,
+                generation=generation,
+                is_async=is_async(callback),
+                ignore_own_events=ignore_own_events,
+                **asdict(options),
             )
         )
 
@@ -160,7 +250,7 @@ class SeedRegistrar(Registrar):
         stopOnError: Any = False,  # noqa: N803
     ) -> None:
         """As `Registrar.registerCallback`, with the seed's order of arguments and `stopOnError` False."""
-        self._add(sgScriptName, sgScriptKey, callback, matchEvents, args, bool(stopOnError), seed=True)
+        self._classic(sgScriptName, sgScriptKey, callback, matchEvents, args, bool(stopOnError), "seed")
 
 
 def make_registrar(plugin: str, api: Api, config: ConfigParser) -> Registrar:
@@ -168,10 +258,10 @@ def make_registrar(plugin: str, api: Api, config: ConfigParser) -> Registrar:
     return SeedRegistrar(plugin, config) if api == "seed" else Registrar(plugin, config)
 
 
-def _check_credentials(script_name: object, script_key: object) -> None:
+def _check_credentials(script_name: object, script_key: object, names: tuple[str, str]) -> None:
     if script_name is None and script_key is None:
         return
-    for what, value in (("sgScriptName", script_name), ("sgScriptKey", script_key)):
+    for what, value in zip(names, (script_name, script_key), strict=True):
         if not isinstance(value, str) or not value:
             shown = "an empty text" if value == "" else type(value).__name__
             raise RegistrationError(

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer
 from prometheus_client import CollectorRegistry
 
 from shotgun_runtime.cli import DISTRIBUTION
-from shotgun_runtime.errors import ConfigurationError
+from shotgun_runtime.errors import ConfigurationError, StreamError
 from shotgun_runtime.health import Health
 from shotgun_runtime.kafka import BrokerWatch, ClientWatch, consumer_config, new_consumer
 from shotgun_runtime.kafka_watch import Watch
@@ -30,6 +30,7 @@ from .connections import connector
 from .delivery import Delivery, Result
 from .event_runner import EventRunner
 from .group import Group
+from .header_filter import wanted_by
 from .metrics import GroupMetrics, Metrics
 from .oversize import RowCompleter
 from .plugin_config import plugin_config
@@ -37,10 +38,10 @@ from .plugin_loader import LoadedPlugin
 from .plugin_mail import route_mail
 from .plugin_options import plugin_options, refuse_merged_groups
 from .plugin_set import PluginSet, load_plugins, report
-from .policy import StopOnErrorPolicy
 from .positions import Positions
-from .session import MakeConsumer, Member, wanted_by
+from .session import MakeConsumer, Member
 from .stream import Stream
+from .supervision import Supervision
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,10 @@ class ConsumerService:
         return plugins
 
     def run(self, plugins: PluginSet) -> None:
-        """Work until a stop is requested, then stop in order. Raises KafkaRefusedError when Kafka refuses."""
+        """Work until a stop is requested, then stop in order.
+
+        Raises KafkaRefusedError when Kafka refuses, StreamError when a stuck callback has ended the process.
+        """
         # Plugins have always been able to rely on their own sockets' timing out.
         socket.setdefaulttimeout(self._settings.shotgun.timeout)
         # With the default of 5 ms an owner that wants to commit waits until a busy callback's thread has run so long.
@@ -97,23 +101,31 @@ class ConsumerService:
             if handler is not None:
                 self._mail.append(handler)
         stream = Stream(self._settings, self._watch, by=f"{SERVICE} on {socket.gethostname()}")
+        supervision = Supervision(self._settings, self._watch, stream)
         try:
             self._health.set_not_ready("Kafka does not answer, or its topic is not there yet")
             if stream.open(self._shutdown):
-                self._work(stream, [self._group(plugin, stream) for plugin in plugins.loaded])
+                supervision.prepare(plugins.loaded)
+                groups = [self._group(plugin, stream, supervision) for plugin in plugins.loaded]
+                self._work(stream, supervision, groups)
         finally:
             stream.close()
+            supervision.close()
             for handler in self._mail:
                 handler.close()
 
-    def _work(self, stream: Stream, groups: list[Group]) -> None:
+    def _work(self, stream: Stream, supervision: Supervision, groups: list[Group]) -> None:
+        stuck: str | None = None
         for group in groups:
             group.start()
         try:
             while not self._shutdown.wait(BEAT_SECONDS):
                 stream.beat()
                 self._health.beat()
-                self._judge(groups)
+                self._judge(groups, supervision.note())
+                stuck = supervision.beat()
+                if stuck is not None:
+                    self._shutdown.request(stuck)
         finally:
             self._shutdown.request("the service ends")
             self._health.set_not_ready("stopping")
@@ -125,18 +137,20 @@ class ConsumerService:
                     ", ".join(late),
                     self._shutdown.timeout,
                 )
+        if stuck is not None:
+            raise StreamError(f"{stuck}: the process ends, so that what restarts it runs the event again")
 
-    def _judge(self, groups: list[Group]) -> None:
+    def _judge(self, groups: list[Group], note: str) -> None:
         troubles = [f"{state.group}: {state.reason}" for group in groups if (state := group.state).reason]
         if troubles:
             self._health.set_not_ready("; ".join(troubles))
         else:
-            self._health.set_ready()
+            self._health.set_ready(note)
 
-    def _group(self, plugin: LoadedPlugin, stream: Stream) -> Group:
+    def _group(self, plugin: LoadedPlugin, stream: Stream, supervision: Supervision) -> Group:
         consumer = self._settings.consumer
         name = f"{consumer.group_prefix}{consumer.team}.{plugin.name}"
-        options = plugin_options(consumer, plugin.name)
+        options = plugin_options(consumer, plugin.name, plugin.concurrency)
         metrics = self._metrics.group(name, plugin.name)
         member = Member(
             group=name,
@@ -148,11 +162,13 @@ class ConsumerService:
             revoke_timeout=_max_poll_interval(self._settings) * REVOKE_SHARE,
             concurrency=options.concurrency,
         )
-        policy = StopOnErrorPolicy(options.on_failure)
         return Group(
             member,
             self._consumer_factory(name),
-            [self._event_runner(plugin, name, stream, metrics, policy) for _ in range(options.concurrency)],
+            [
+                self._event_runner(plugin, name, stream, metrics, supervision)
+                for _ in range(options.concurrency)
+            ],
             Positions(self._settings, name, stream, self._watch),
             stream,
             metrics,
@@ -165,17 +181,19 @@ class ConsumerService:
         group: str,
         stream: Stream,
         metrics: GroupMetrics,
-        policy: StopOnErrorPolicy,
+        supervision: Supervision,
     ) -> Callable[[Delivery], Result]:
         return EventRunner(
             plugin,
             group,
             stream.topic,
-            policy=policy,
+            failures=supervision.handler(group, plugin, metrics),
             decoder=Decoder(stream.schema),
             connect=connector(self._settings.shotgun),
             completer=RowCompleter(_row_finder(self._settings), self._shutdown.requested),
             metrics=metrics,
+            watch=supervision.calls,
+            orders=supervision.orders(group),
         ).run
 
     def _consumer_factory(self, group: str) -> MakeConsumer:

@@ -12,7 +12,6 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Me
 
 from shotgun_runtime.kafka import ClientWatch, explain
 from shotgun_runtime.shutdown import Deadline
-from shotgun_schemas import headers
 
 from .assignment import Assignment
 from .commit_sender import CommitSender
@@ -35,7 +34,6 @@ OBSERVE_SECONDS = 1.0
 BATCH = 500
 ENOUGH_QUEUED = 250
 
-Wants = Callable[[str | None, str | None], bool]
 MakeConsumer = Callable[..., tuple[Consumer, ClientWatch]]
 """Makes a group's consumer from librdkafka's callbacks, and the watch of this client."""
 
@@ -357,21 +355,3 @@ def _shown(topic: str, partitions: Collection[int] | dict[int, int]) -> str:
             f"{topic}[{partition}] from offset {offset}" for partition, offset in partitions.items()
         )
     return ", ".join(f"{topic}[{partition}]" for partition in partitions)
-
-
-def wanted_by(filters: Collection[Wants], *, deliver_backfill: bool) -> Callable[[Delivery], bool]:
-    """Whether any of these filters wants an event, told from its headers alone.
-
-    An event without a type in its headers is wanted here and filtered again once it was decoded.
-    """
-
-    def wants(delivery: Delivery) -> bool:
-        if not deliver_backfill and headers.BACKFILL in delivery.headers:
-            return False
-        event_type = delivery.text(headers.EVENT_TYPE)
-        if event_type is None:
-            return bool(filters)
-        attribute = delivery.text(headers.ATTRIBUTE_NAME)
-        return any(wanted(event_type, attribute) for wanted in filters)
-
-    return wants

@@ -5,7 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from confluent_kafka.admin import AdminClient
 
@@ -18,6 +22,7 @@ from shotgun_runtime.shutdown import Shutdown
 from shotgun_runtime.stream_topics import control_topic
 from shotgun_runtime.topics import TopicIdentity, TopicSpec, ensure_topics, topic_identity
 from shotgun_schemas import control
+from shotgun_schemas.control import ControlRecord
 
 from .placement import Witness
 
@@ -27,6 +32,16 @@ REFRESH_SECONDS = 60.0
 WRITE_TIMEOUT_SECONDS = 5.0
 SCHEMA_PATIENCE_SECONDS = 5.0
 CONTROL_SECONDS = 10.0
+
+_NO_RECORDS: Mapping[str, ControlRecord] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A control record that is to be written."""
+
+    reason: str
+    fields: Mapping[str, Any]
 
 
 class Stream:
@@ -38,6 +53,7 @@ class Stream:
         self._watch = watch
         self._lock = threading.Lock()
         self._offered: dict[str, Witness] = {}
+        self._notices: dict[str, Notice | None] = {}
         self._identity: TopicIdentity | None = None
         self._identity_at = 0.0
         self._control: ControlTopic | None = None
@@ -108,6 +124,7 @@ class Stream:
             self._complain(str(error))
             with suppress(StreamError):
                 control_topic.read_to_end(WRITE_TIMEOUT_SECONDS)
+        self._write_notices()
         self._write_witnesses()
         if time.monotonic() - self._identity_at >= REFRESH_SECONDS:
             self._identity_at = time.monotonic()
@@ -122,6 +139,7 @@ class Stream:
         self._stopping.set()
         if self._writer is not None:
             if not self._watch.broken:
+                self._write_notices()
                 self._write_witnesses()
             self._writer.close()
         if self._control is not None:
@@ -132,6 +150,21 @@ class Stream:
         assert self._control is not None
         record = self._control.get(control.group_key(group))
         return None if record is None else Witness.from_fields(record.fields)
+
+    @property
+    def records(self) -> Mapping[str, ControlRecord]:
+        """The control records by key, as one unchanging view; none before `open`."""
+        return _NO_RECORDS if self._control is None else self._control.records
+
+    def offer(self, key: str, reason: str, fields: Mapping[str, Any]) -> None:
+        """Have a control record written with the next beat."""
+        with self._lock:
+            self._notices[key] = Notice(reason, fields)
+
+    def take_back(self, key: str) -> None:
+        """Have a control record taken back with the next beat."""
+        with self._lock:
+            self._notices[key] = None
 
     def offer_witness(self, group: str, witness: Witness) -> None:
         """Have this witness written with the next beat, unless the control topic has the same already."""
@@ -152,6 +185,24 @@ class Stream:
     def stop(self) -> None:
         """Have nobody wait for news any more."""
         self._stopping.set()
+
+    def _write_notices(self) -> None:
+        assert self._writer is not None
+        with self._lock:
+            notices, self._notices = self._notices, {}
+        for key, notice in list(notices.items()):
+            try:
+                if notice is not None:
+                    self._writer.put(key, by=self._by, reason=notice.reason, **notice.fields)
+                elif key in self.records:
+                    self._writer.delete(key)
+            except StreamError as error:
+                self._complain(str(error))
+                with self._lock:
+                    # What was offered meanwhile is newer.
+                    self._notices = {**notices, **self._notices}
+                return
+            del notices[key]
 
     def _write_witnesses(self) -> None:
         assert self._writer is not None

@@ -22,11 +22,13 @@ class Health:
         self._beat_within = beat_within
         self._last_beat = clock()
         self._reason: str | None = "starting"
+        self._note = ""
 
-    def set_ready(self) -> None:
-        """Say that the work is being done."""
+    def set_ready(self, note: str = "") -> None:
+        """Say that the work is being done; the note is shown to whoever asks."""
         with self._lock:
             self._reason = None
+            self._note = note
 
     def set_not_ready(self, reason: str) -> None:
         """Say why the work is not being done; the reason is shown to whoever asks."""
@@ -40,9 +42,11 @@ class Health:
 
     @property
     def ready(self) -> tuple[bool, str]:
-        """Whether the process does its work, and the reason when not."""
+        """Whether the process does its work, and the reason when not, else what is noteworthy."""
         with self._lock:
-            return self._reason is None, self._reason or "ready"
+            if self._reason is not None:
+                return False, self._reason
+            return True, f"ready; {self._note}" if self._note else "ready"
 
     @property
     def alive(self) -> tuple[bool, str]:

@@ -21,6 +21,7 @@ from shotgun_runtime.settings_types import (
     OptionalPath,
     OptionalProxy,
     Paths,
+    PlainText,
     Port,
     Secret,
     SecretFile,
@@ -196,7 +197,7 @@ class ProducerSettings(Section):
 
 
 class PluginSettings(Section):
-    """How plugins whose names match a pattern are run. Empty keys fall to the next matching pattern."""
+    """How the plugins or callbacks that match a pattern are run. Empty keys fall to the next matching pattern."""
 
     api: Literal["classic", "seed"] | None = Field(
         default=None,
@@ -207,17 +208,33 @@ class PluginSettings(Section):
         description="Events run at once, for plugins that are thread-safe; each entity's order is kept.",
     )
     max_attempts: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Tries for one event before `on_failure` applies."
+        default=None,
+        description="Tries of a callback for one event before `on_failure` applies; empty: 1, no second try.",
+    )
+    retry_backoff: Annotated[Duration, Field(gt=0)] | None = Field(
+        default=None,
+        description="Pause before the second try; it doubles with each further one, and is shortened by up to half "
+        "at random. Empty: 1s.",
+    )
+    retry_backoff_max: Annotated[Duration, Field(gt=0)] | None = Field(
+        default=None, description="Longest pause between two tries; empty: 1m, or `retry_backoff` if longer."
+    )
+    retry_on: Words | None = Field(
+        default=None,
+        description="Exceptions that are worth another try, such as `OSError` or `shotgun_api3.Fault`; their "
+        "subclasses count. Empty: all.",
     )
     on_failure: Literal["pause", "dead_letter", "skip"] | None = Field(
         default=None,
-        description="`pause`, `dead_letter` or `skip`: what becomes of an event that keeps failing.",
+        description="`pause`, `dead_letter` or `skip`: what becomes of an event that keeps failing. Empty: as "
+        "`stopOnError` says, `pause` or `skip`.",
     )
     timeout: Annotated[Duration, Field(gt=0)] | None = Field(
-        default=None, description="Time after which a callback counts as stuck."
+        default=None, description="Time after which a callback counts as stuck; empty: never."
     )
     on_timeout: Literal["alarm", "restart_process"] | None = Field(
-        default=None, description="`alarm` or `restart_process`: what to do about a stuck callback."
+        default=None,
+        description="`alarm` or `restart_process`: what to do about a stuck callback; empty: `alarm`.",
     )
     backfill: Literal["filter", "deliver"] | None = Field(
         default=None, description="`filter` or `deliver`: whether backfilled events reach the plugin."
@@ -251,6 +268,11 @@ class ConsumerSettings(Section):
     groups: dict[str, Words] = Field(
         default={},
         description="Groups that several plugins share, in this order: `{<group>: [<plugin>, ..]}`.",
+    )
+    plugin_config: dict[str, dict[str, PlainText]] = Field(
+        default={},
+        description="Sections of your own that plugins read through `reg.logger.config`: "
+        "`{<section>: {<key>: <value>}}`. They are shown, so not for secrets.",
     )
     plugins: dict[str, PluginSettings] = Field(
         default={}, description="Settings of plugins by name or pattern; see [Plugins](#consumerplugins)."

@@ -87,6 +87,13 @@ def _split(value: Any) -> Any:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _plain(value: Any) -> Any:
+    """Take what YAML makes of a bare word or number for the text that it stands for."""
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, bool | int | float) else value
+
+
 def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
@@ -109,6 +116,7 @@ Secret = Annotated[
 SecretFile = Annotated[Path, AfterValidator(_secret_file)]
 TopicName = Annotated[str, AfterValidator(_topic)]
 StartText = Annotated[str, BeforeValidator(_start)]
+PlainText = Annotated[str, BeforeValidator(_plain)]
 Words = Annotated[list[str], BeforeValidator(_split)]
 SiteUrl = Annotated[str, AfterValidator(_site_url), PlainSerializer(mask_userinfo, when_used="json")]
 ProxyAddress = Annotated[str, AfterValidator(_proxy), PlainSerializer(mask_userinfo, when_used="json")]

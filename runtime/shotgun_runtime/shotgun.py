@@ -25,6 +25,7 @@ __all__ = [
     "SiteTimeoutError",
     "connect",
     "connect_raw",
+    "connect_with",
     "explain_site_error",
 ]
 
@@ -121,7 +122,7 @@ def connect(settings: ShotgunSettings) -> shotgun_api3.Shotgun:
 
     Raises ConfigurationError when the address or the login is missing.
     """
-    return _connect(settings, shotgun_api3.Shotgun)
+    return connect_with(settings, shotgun_api3.Shotgun)
 
 
 def connect_raw(settings: ShotgunSettings) -> RawShotgun:
@@ -129,12 +130,13 @@ def connect_raw(settings: ShotgunSettings) -> RawShotgun:
 
     Raises ConfigurationError when the address or the login is missing.
     """
-    handle: RawShotgun = _connect(settings, RawShotgun)
+    handle: RawShotgun = connect_with(settings, RawShotgun)
     handle.answer_limit = settings.timeout * _WHOLE_ANSWER
     return handle
 
 
-def _connect(settings: ShotgunSettings, kind: Any) -> Any:
+def connect_with(settings: ShotgunSettings, kind: Any) -> Any:
+    """Make a client of this sub-class of `shotgun_api3.Shotgun`; otherwise as ``connect``."""
     require_site(settings)
     quiet_client_log()
     try:

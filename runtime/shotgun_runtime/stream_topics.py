@@ -19,3 +19,10 @@ def stream_topics(stream: StreamSettings) -> tuple[TopicSpec, ...]:
         TopicSpec(stream.checkpoint_topic, 1, topics.CHECKPOINT_SETTINGS),
         control_topic(stream),
     )
+
+
+def dead_letter_topic(stream: StreamSettings, team: str) -> TopicSpec:
+    """A team's dead-letter topic, which its consumers make when they first need it."""
+    return TopicSpec(
+        topics.dead_letter_topic(stream.dead_letter_topic, team), 1, topics.DEAD_LETTERS_SETTINGS
+    )

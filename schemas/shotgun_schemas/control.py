@@ -6,8 +6,10 @@
 | `backfill/<job>` | a job for the active producer | set by the job |
 | `group/<group>` | witness of a position, refreshed each minute | `topic_id`, `partitions`, `event_id`, `event_at` |
 | `hold/<group>` | members drain and leave the group until it is lifted | |
-| `pause/<group>` | an operator's pause | |
-| `skip/<group>/<partition>/<offset>` | the event is passed over | |
+| `pause/<group>` | an operator's pause: members start no event until it is taken back | |
+| `resume/<group>` | members try again the events that they stopped at; counts when it is new | |
+| `skip/<group>/<partition>/<offset>` | the event is passed over | `event_id` |
+| `stop/<group>/<partition>` | by members: the event that the partition stays at, and why | `offset`, `event_id` |
 | `replay/<group>/<partition>/<offset>/<callback>` | the event is run again | |
 
 The value is a JSON object; a tombstone takes the record back.
@@ -28,6 +30,8 @@ BACKFILL_PREFIX = "backfill/"
 GROUP_PREFIX = "group/"
 HOLD_PREFIX = "hold/"
 PAUSE_PREFIX = "pause/"
+RESUME_PREFIX = "resume/"
+STOP_PREFIX = "stop/"
 SKIP_PREFIX = "skip/"
 REPLAY_PREFIX = "replay/"
 
@@ -55,6 +59,16 @@ def hold_key(group: str) -> str:
 def pause_key(group: str) -> str:
     """Key of an operator's pause of a group."""
     return PAUSE_PREFIX + group
+
+
+def resume_key(group: str) -> str:
+    """Key of an operator's order to try again what a group stopped at."""
+    return RESUME_PREFIX + group
+
+
+def stop_key(group: str, partition: int) -> str:
+    """Key of the event that a group's partition stays at."""
+    return f"{STOP_PREFIX}{group}/{partition}"
 
 
 def skip_key(group: str, partition: int, offset: int) -> str:

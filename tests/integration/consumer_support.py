@@ -61,6 +61,7 @@ class EventStream:
         settings = {key.replace(".", "_"): value for key, value in EVENTS_SETTINGS.items()}
         self.topic = kafka.create_topic("events", partitions, **settings)
         self.control_topic = kafka.topic("control")
+        self.dead_letter_topic = kafka.topic("dead-letters")
         self._producer = Producer(
             {
                 "bootstrap.servers": kafka.bootstrap_servers,
@@ -117,9 +118,12 @@ class EventStream:
 
     def wait_for_no_lag(self, *groups: str) -> None:
         """Wait until the groups' positions are the ends of the partitions, markers included."""
-        ends = self.ends()
         for group in groups:
-            wait_until(lambda group=group: self.committed(group) == ends, message=f"{group} has no lag")  # type: ignore[misc]
+            # The end is asked for each time: a transaction's marker is written a moment after its commit.
+            wait_until(
+                lambda group=group: self.committed(group) == self.ends(),  # type: ignore[misc]
+                message=f"{group} has no lag",
+            )
 
 
 def _headers(one: Event) -> list[tuple[str, bytes]]:
@@ -177,7 +181,11 @@ class Team:
                     "fetch.wait.max.ms": "200",
                 },
             },
-            "stream": {"topic": self.stream.topic, "control_topic": self.stream.control_topic},
+            "stream": {
+                "topic": self.stream.topic,
+                "control_topic": self.stream.control_topic,
+                "dead_letter_topic": self.stream.dead_letter_topic,
+            },
             "consumer": {
                 "team": self.name,
                 "group_prefix": self.prefix,

@@ -44,7 +44,7 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_put_back: None) -> Run:
     """Run the command line in this process: `run("check", "folder", VARIABLE="value")`."""
 
     def call(*arguments: str, **environ: str) -> Done:
@@ -66,7 +66,12 @@ def test_check_lists_callbacks_filters_and_traps(tmp_path: Path, run: Run) -> No
     (tmp_path / "notify.py").write_text(GOOD)
     done = run("check", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert "call  (sg, logger, event, args)  go on  {'Shotgun_Task_Change': 'sg_status_list'}" in done.stdout
+    rows = [line.split(maxsplit=2) for line in done.stdout.splitlines() if line.startswith("    ")]
+    assert [
+        "call",
+        "classic",
+        "(sg, logger, event, args)  go on     {'Shotgun_Task_Change': 'sg_status_list'}",
+    ] in rows
     assert "warning: call: matchEvents['Shotgun_Task_Change'] is the text" in done.stdout
 
 

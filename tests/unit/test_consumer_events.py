@@ -4,86 +4,23 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 from collections.abc import Callable
 from configparser import ConfigParser
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from failing_plugin import ROW, Plugin
 
 from shotgun_consumer import Context, Position
 from shotgun_consumer.completions import Completions
-from shotgun_consumer.connections import connector
 from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.event_runner import EventRunner
-from shotgun_consumer.metrics import DEFINITIONS, Metrics
-from shotgun_consumer.oversize import RowCompleter
-from shotgun_consumer.plugin_loader import LoadedPlugin
-from shotgun_consumer.policy import StopOnErrorPolicy
-from shotgun_consumer.registrar import Api, make_registrar
-from shotgun_consumer.session import wanted_by
+from shotgun_consumer.header_filter import wanted_by
+from shotgun_consumer.metrics import DEFINITIONS
+from shotgun_consumer.registrar import make_registrar
 from shotgun_consumer.worker import Worker
-from shotgun_runtime.settings import ShotgunSettings
 from shotgun_schemas import headers
-from shotgun_schemas.codec import Decoder, encode, encode_without_meta
+from shotgun_schemas.codec import encode_without_meta
 from shotgun_schemas.event import Event
-
-ROW: dict[str, Any] = {
-    "type": "EventLogEntry",
-    "id": 101,
-    "event_type": "Shotgun_Task_Change",
-    "attribute_name": "sg_status_list",
-    "meta": {"new_value": "fin"},
-    "session_uuid": "uuid-1",
-    "created_at": "2026-01-21T19:47:33Z",
-}
-SITE = ShotgunSettings.model_validate(
-    {"url": "http://127.0.0.1:9", "script_name": "service", "api_key": "own-key"}
-)
-
-
-class Plugin:
-    """A plugin in a runner, with what is around it."""
-
-    def __init__(
-        self,
-        register: Callable[[Any], None],
-        api: Api = "classic",
-        policy: StopOnErrorPolicy | None = None,
-        find: Callable[[int], Any] = lambda _: None,
-    ) -> None:
-        registrar = make_registrar("notify", api, ConfigParser())
-        register(registrar)
-        self.registry = CollectorRegistry()
-        self.stopping = threading.Event()
-        plugin = LoadedPlugin(
-            "notify",
-            None,
-            api,
-            registrar.callbacks(),
-            registrar.emails(),
-            (),
-            registrar.logger,  # type: ignore[arg-type]
-        )
-        self.runner = EventRunner(
-            plugin,
-            "anim.notify",
-            "shotgun.events",
-            policy=policy or StopOnErrorPolicy(),
-            decoder=Decoder(),
-            connect=connector(SITE),
-            completer=RowCompleter(find, self.stopping),
-            metrics=Metrics(self.registry).group("anim.notify", "notify"),
-        )
-
-    def run(self, row: dict[str, Any] = ROW, value: bytes | None = None, **extra: bytes) -> Result:
-        data = encode(Event(row)) if value is None else value
-        return self.runner.run(Delivery(0, 55, 1, b"101", data, extra, 0.0))
-
-    def failures(self, callback: str) -> float | None:
-        labels = {"group": "anim.notify", "plugin": "notify", "callback": callback}
-        return self.registry.get_sample_value("shotgun_consumer_callback_failures_total", labels)
 
 
 def test_a_callback_of_four_arguments_gets_its_own_connection_logger_event_and_args() -> None:
@@ -188,15 +125,15 @@ def test_a_failure_stops_the_event_and_is_told_with_its_traceback(
     assert record.exc_info[1] is error
 
 
-@pytest.mark.parametrize(("stop", "policy"), [(False, "pause"), (True, "skip")])
-def test_a_failure_that_may_be_passed_over_lets_later_callbacks_run(stop: bool, policy: Any) -> None:
+@pytest.mark.parametrize(("stop", "options"), [(False, {}), (True, {"*": {"on_failure": "skip"}})])
+def test_a_failure_that_may_be_passed_over_lets_later_callbacks_run(stop: bool, options: Any) -> None:
     later: list[int] = []
 
     def register(reg: Any) -> None:
         reg.registerCallback(None, None, raising(ValueError("no")), stopOnError=stop)
         reg.registerCallback(None, None, lambda sg, logger, event, args: later.append(1))
 
-    assert Plugin(register, policy=StopOnErrorPolicy(policy)).run().outcome is Outcome.SKIPPED
+    assert Plugin(register, options=options).run().outcome is Outcome.SKIPPED
     assert later == [1]
 
 
@@ -214,7 +151,9 @@ def test_an_event_that_no_callback_wants_is_filtered() -> None:
 
 
 def test_an_event_that_cannot_be_decoded_is_unfinished_and_named(caplog: pytest.LogCaptureFixture) -> None:
-    plugin = Plugin(lambda reg: reg.registerCallback(None, None, print), policy=StopOnErrorPolicy("skip"))
+    plugin = Plugin(
+        lambda reg: reg.registerCallback(None, None, print), options={"*": {"on_failure": "skip"}}
+    )
     assert plugin.run(value=b"rubbish").outcome is None
     assert "shotgun.events[0] offset 55" in caplog.text
 

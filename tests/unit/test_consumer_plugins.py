@@ -174,7 +174,7 @@ def test_dataclasses_and_pickle_work_in_a_plugin(tmp_path: Path) -> None:
         ),
         (
             "async def f(c): 0\ndef registerCallbacks(reg):\n    reg.registerCallback('n', 'k', f)\n",
-            3,
+            1,
             "async",
         ),
         (

@@ -1,0 +1,1 @@
+"""The commands of `shotgun-consumer` besides `run` and `check`, one file each."""

@@ -1,0 +1,104 @@
+"""What became of an event's callbacks in earlier tries: texts that travel with the event, also over a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from .delivery import Delivery, Outcome
+
+POISON = "poison !"
+"""Among an event's texts it says that the event is not to be run, but to get its plugin's policy."""
+
+_SINCE = "since "
+_ONLY = "only "
+_BAD = {outcome.value: outcome for outcome in (Outcome.DEAD_LETTERED, Outcome.SKIPPED)}
+
+
+def only(callbacks: Collection[str]) -> frozenset[str]:
+    """What an event that is replayed must be handed for no other callbacks to be called; none for all of them."""
+    return frozenset(f"{_ONLY}{key}" for key in callbacks)
+
+
+def asked_for(texts: frozenset[str]) -> frozenset[str]:
+    """The callbacks that `only` was given."""
+    return frozenset(text.removeprefix(_ONLY) for text in texts if text.startswith(_ONLY))
+
+
+class History:
+    """The callbacks of one event that have ended, and which try of the present one this is.
+
+    Pure; made for each run of an event, whose callbacks are asked for in their order. The texts are the keys of the
+    callbacks that have ended and, for each that did not succeed, a second text such as `skipped notify`. `since 4` says
+    that the tries of the first callback that has not ended began with the event's fourth run. Keys are no phrases, so
+    none is taken for another. After a restart runs are counted anew, for nobody keeps their number.
+    """
+
+    __slots__ = ("_first", "_given", "_news", "_only", "_run", "_worst")
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._run = delivery.attempt
+        self._first = 1
+        self._worst = Outcome.SUCCEEDED
+        self._given = delivery.ended
+        self._only: frozenset[str] = frozenset()
+        # Nearly every event has one run, so nothing is put together before somebody asks for it.
+        self._news: list[str] = []
+        if self._given:
+            self._take_in(self._given)
+
+    @property
+    def is_poison(self) -> bool:
+        """Whether the callbacks are to be given up instead of called."""
+        return POISON in self._given
+
+    def has_ended(self, key: str) -> bool:
+        """Whether the callback had ended before this run, and is not to be called again."""
+        return key in self._given or (bool(self._only) and key not in self._only)
+
+    @property
+    def attempt(self) -> int:
+        """Which try of the present callback this is, from 1."""
+        return self._run - self._first + 1
+
+    def end(self, key: str, outcome: Outcome) -> None:
+        """Note how the present callback has ended in this run. The tries of the next one begin with this run."""
+        self._first = self._run
+        self._news.append(key)
+        if outcome is not Outcome.SUCCEEDED:
+            self._news.append(f"{outcome.value} {key}")
+            self._note(outcome)
+
+    @property
+    def again(self) -> frozenset[str]:
+        """What is to be handed back for another try of the present callback."""
+        return self._texts() if self._first == 1 else self._texts() | {f"{_SINCE}{self._first}"}
+
+    @property
+    def anew(self) -> frozenset[str]:
+        """What is to be handed back when the next run begins the tries of the present callback anew.
+
+        Whoever resumes an event that was stopped at wants it run, poison or not.
+        """
+        return (self._texts() - {POISON}) | {f"{_SINCE}{self._run + 1}"}
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the event ends when all of its callbacks have ended: as the worst of them."""
+        return self._worst
+
+    def _texts(self) -> frozenset[str]:
+        return self._given.union(self._news)
+
+    def _note(self, outcome: Outcome) -> None:
+        if self._worst is not Outcome.DEAD_LETTERED:
+            self._worst = outcome
+
+    def _take_in(self, texts: frozenset[str]) -> None:
+        self._only = asked_for(texts)
+        for text in texts:
+            word, _, rest = text.partition(" ")
+            if text.startswith(_SINCE):
+                self._given -= {text}
+                self._first = int(rest) if int(rest) <= self._run else 1
+            elif rest and word in _BAD:
+                self._note(_BAD[word])

@@ -1,0 +1,206 @@
+"""What operators have ordered about a group, from any host: to pause it, to go on, to pass an event over.
+
+The orders are records of the control topic:
+
+| record | meaning for the group's members |
+|---|---|
+| `pause/<group>` | start no event until the record is taken back |
+| `resume/<group>` | try events that were stopped at again; counts once, when it is new |
+| `skip/<group>/<partition>/<offset>` | pass this event over, whatever the callbacks would say |
+| `replay/<group>/<partition>/<offset>/<callback>` | run the event again for this callback, `*` for all |
+| `stop/<group>/<partition>` | written by members: the event that the partition stays at, for `skip` and for people |
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from shotgun_schemas import control
+from shotgun_schemas.control import ControlRecord
+
+Records = Mapping[str, ControlRecord]
+Place = tuple[int, int]
+"""Partition and offset."""
+
+
+class Noticeboard(Protocol):
+    """The control topic, as the groups of a process use it. For any thread; nothing blocks."""
+
+    @property
+    def records(self) -> Records:
+        """The newest records, as one view that is replaced when there is news, never changed."""
+
+    def offer(self, key: str, reason: str, fields: Mapping[str, Any]) -> None:
+        """Have a record written soon."""
+
+    def take_back(self, key: str) -> None:
+        """Have a record taken back soon."""
+
+
+EVERY_CALLBACK = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """An event that is to be run again, without moving the position. `callbacks` empty: all that want it."""
+
+    partition: int
+    offset: int
+    callbacks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecords:
+    """The records that concern one group."""
+
+    pause: ControlRecord | None = None
+    resume: ControlRecord | None = None
+    skips: Mapping[Place, ControlRecord] = field(default_factory=lambda: MappingProxyType({}))
+    stops: Mapping[int, ControlRecord] = field(default_factory=lambda: MappingProxyType({}))
+    replays: Mapping[Place, Mapping[str, ControlRecord]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def records_of(group: str, records: Records) -> GroupRecords:
+    """Pick out one group's records. What has no form of ours is left out."""
+    skips: dict[Place, ControlRecord] = {}
+    stops: dict[int, ControlRecord] = {}
+    replays: dict[Place, dict[str, ControlRecord]] = {}
+    for key, record in records.items():
+        match key.split("/", 4):
+            case ["skip", name, partition, offset] if name == group and _are_numbers(partition, offset):
+                skips[int(partition), int(offset)] = record
+            case ["stop", name, partition] if name == group and _are_numbers(partition):
+                stops[int(partition)] = record
+            case ["replay", name, partition, offset, callback] if name == group and _are_numbers(
+                partition, offset
+            ):
+                replays.setdefault((int(partition), int(offset)), {})[callback] = record
+    pause, resume = records.get(control.pause_key(group)), records.get(control.resume_key(group))
+    return GroupRecords(pause, resume, skips, stops, replays)
+
+
+def _are_numbers(*texts: str) -> bool:
+    return all(text.isdecimal() for text in texts)
+
+
+class GroupOrders:
+    """The orders for one group as they stand now, for all threads of the group.
+
+    Looking is cheap as long as there is no news: workers look before each event.
+    """
+
+    def __init__(self, group: str, board: Noticeboard) -> None:
+        self._group = group
+        self._board = board
+        self._lock = threading.Lock()
+        self._seen: Records | None = None
+        self._mine = GroupRecords()
+        self._quiet = False
+        self._brake: str | None = None
+        self._braked_at: Records | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is nothing about the group, at the least cost: most events come and go so."""
+        return self._quiet and self._board.records is self._seen
+
+    @property
+    def paused(self) -> str | None:
+        """Why no event of the group may be started, for log and status; None when it may."""
+        record = self._look().pause
+        if record is not None:
+            return f"paused by {record.by} at {record.at} ({record.reason or 'no reason given'}); {self._remedy()}"
+        # Between the brake and its record.
+        brake = self._brake
+        return None if brake is None else f"paused because {brake}; {self._remedy()}"
+
+    @property
+    def release(self) -> tuple[str, frozenset[Place]]:
+        """Changes whenever events that were stopped at are to be tried again. Equal values mean: stay."""
+        mine = self._look()
+        return (mine.resume.at if mine.resume else "", frozenset(mine.skips))
+
+    @property
+    def stops(self) -> Mapping[int, ControlRecord]:
+        """The events that partitions of the group stay at, on whatever host."""
+        return self._look().stops
+
+    def skip_of(self, partition: int, offset: int) -> ControlRecord | None:
+        """The order to pass this event over."""
+        skips = self._look().skips
+        return skips.get((partition, offset)) if skips else None
+
+    def replays(self, partitions: Collection[int]) -> list[Replay]:
+        """The events of these partitions that are to be run again, by their place. They stay until `replayed`."""
+        return [
+            Replay(*place, frozenset() if EVERY_CALLBACK in records else frozenset(records))
+            for place, records in sorted(self._look().replays.items())
+            if place[0] in partitions
+        ]
+
+    def letter_of(self, partition: int, offset: int, callback: str) -> str | None:
+        """The key of the dead letter for which this callback is replayed."""
+        records = self._look().replays.get((partition, offset), {})
+        letter = records[callback].fields.get("letter") if callback in records else None
+        return letter if isinstance(letter, str) else None
+
+    def replayed(self, partition: int, offset: int, callbacks: Collection[str]) -> None:
+        """Take note that a replay has ended, for these callbacks or, without any, for all."""
+        records = self._look().replays.get((partition, offset), {})
+        for callback in records if not callbacks else set(records).intersection(callbacks):
+            self._board.take_back(control.replay_key(self._group, partition, offset, callback))
+
+    def pause(self, reason: str) -> None:
+        """Pause the whole group, on all hosts, as an operator would."""
+        with self._lock:
+            self._brake, self._braked_at, self._quiet = reason, self._board.records, False
+        self._board.offer(control.pause_key(self._group), reason, {})
+
+    def stop(self, partition: int, offset: int, event_id: int | None, reason: str) -> None:
+        """Tell everybody which event the partition stays at."""
+        fields = {"offset": offset, "event_id": event_id}
+        self._board.offer(control.stop_key(self._group, partition), reason, fields)
+
+    def ended(self, partition: int, offset: int) -> None:
+        """Take note that an event has ended: what was ordered or told about those before it is over."""
+        mine = self._look()
+        if not mine.skips and not mine.stops:
+            return
+        stop = mine.stops.get(partition)
+        if stop is not None and _offset(stop) <= offset:
+            self._board.take_back(control.stop_key(self._group, partition))
+        for skipped in list(mine.skips):
+            # Not its own: until its commit is confirmed, a crash may bring the event again.
+            if skipped[0] == partition and skipped[1] < offset:
+                self._board.take_back(control.skip_key(self._group, *skipped))
+
+    def _look(self) -> GroupRecords:
+        records = self._board.records
+        if records is not self._seen:
+            with self._lock:
+                self._mine = records_of(self._group, records)
+                if self._brake is not None and (self._mine.pause is not None or self._was_lifted(records)):
+                    self._brake = None
+                mine = self._mine
+                self._quiet = not (mine.pause or mine.skips or mine.stops or self._brake)
+                self._seen = records
+        return self._mine
+
+    def _was_lifted(self, records: Records) -> bool:
+        """Whether somebody resumed the group before the brake's own record was seen."""
+        key = control.resume_key(self._group)
+        before = None if self._braked_at is None else self._braked_at.get(key)
+        now = records.get(key)
+        return now is not None and (before is None or now.at != before.at)
+
+    def _remedy(self) -> str:
+        return f"'shotgun-consumer resume {self._group}' lets it go on"
+
+
+def _offset(record: ControlRecord) -> int:
+    offset = record.fields.get("offset")
+    return offset if isinstance(offset, int) else -1

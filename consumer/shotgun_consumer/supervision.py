@@ -1,0 +1,108 @@
+"""What a process does about failures, over all of its groups: dead letters, stuck callbacks, operators' orders."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from shotgun_runtime.errors import StreamError
+from shotgun_runtime.kafka import BrokerWatch
+from shotgun_runtime.settings import Settings
+
+from .call_watch import CallWatch
+from .dead_letter_writer import DeadLetterWriter, GroupDeadLetters
+from .failure_handler import FailureHandler
+from .flood_guard import FloodGuard
+from .metrics import GroupMetrics
+from .orders import GroupOrders, Noticeboard
+from .plugin_loader import LoadedPlugin
+from .plugin_options import plugin_options
+
+log = logging.getLogger(__name__)
+
+
+class Supervision:
+    """One for a process. `handler` may be asked for at any time; `beat` and `close` belong to the main thread."""
+
+    def __init__(self, settings: Settings, watch: BrokerWatch, board: Noticeboard) -> None:
+        self._settings = settings
+        self._board = board
+        self._letters = DeadLetterWriter(settings, watch)
+        self._guards: dict[tuple[str, str], FloodGuard] = {}
+        self._orders: dict[str, GroupOrders] = {}
+        self._metrics: dict[str, GroupMetrics] = {}
+        self._said: dict[str, str] = {}
+        self.calls = CallWatch()
+
+    def prepare(self, plugins: Iterable[LoadedPlugin]) -> None:
+        """Make the dead-letter topic if a callback may need it, so that what is wrong there shows at the start.
+
+        Raises KafkaRefusedError.
+        """
+        if not any(self._needs_letters(plugin) for plugin in plugins):
+            return
+        try:
+            self._letters.prepare()
+        except StreamError as error:
+            if error.exit_code != StreamError.exit_code:
+                raise
+            log.warning("%s; it is tried again when a dead letter is to be written", error)
+
+    def orders(self, group: str) -> GroupOrders:
+        """The operators' orders for one group."""
+        return self._orders.setdefault(group, GroupOrders(group, self._board))
+
+    def handler(self, group: str, plugin: LoadedPlugin, metrics: GroupMetrics) -> FailureHandler:
+        """What settles the failures of one plugin in one group."""
+        self._metrics[group] = metrics
+        return FailureHandler(
+            group,
+            plugin_options(self._settings.consumer, plugin.name).rules,
+            GroupDeadLetters(self._letters, group, plugin.name),
+            self.orders(group),
+            metrics,
+            # All workers of the plugin count together.
+            self._guards.setdefault((group, plugin.name), FloodGuard()),
+        )
+
+    def beat(self) -> str | None:
+        """Look for stuck callbacks and news of the groups. Returns why the process must end, if it must."""
+        ends = self.calls.look()
+        for group, metrics in self._metrics.items():
+            metrics.stuck.set(self.calls.stuck(group))
+            paused = self._orders[group].paused
+            metrics.paused_by_order.set(int(paused is not None))
+            self._say(group, paused)
+        return f"{ends[0]} is stuck" if ends else None
+
+    def note(self) -> str:
+        """What a look at the process's status should show: groups that are paused, and where groups have stopped."""
+        notes = []
+        for group, orders in self._orders.items():
+            paused = orders.paused
+            if paused is not None:
+                notes.append(f"{group}: {paused}")
+            notes += [
+                f"{group}: partition {partition} stays at event {record.fields.get('event_id')} ({record.reason})"
+                for partition, record in sorted(orders.stops.items())
+            ]
+        return "; ".join(notes)
+
+    def close(self) -> None:
+        """End the connections."""
+        self._letters.close()
+
+    def _needs_letters(self, plugin: LoadedPlugin) -> bool:
+        options = plugin_options(self._settings.consumer, plugin.name)
+        return any(options.rules(spec).on_failure == "dead_letter" for spec in plugin.callbacks)
+
+    def _say(self, group: str, paused: str | None) -> None:
+        before = self._said.get(group)
+        if paused == before:
+            return
+        if paused is None:
+            del self._said[group]
+            log.info("Group %s goes on: the pause was lifted", group)
+        else:
+            self._said[group] = paused
+            log.warning("Group %s starts no more events: %s", group, paused)

@@ -1,0 +1,2 @@
+def registerCallbacks(reg):
+    reg.registerCallback("script", "key", print, ["Shotgun_Task_Change"])

@@ -1,0 +1,2 @@
+def registerCallbacks(reg):
+    reg.getEngine()

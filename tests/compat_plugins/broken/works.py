@@ -1,0 +1,2 @@
+def registerCallbacks(reg):
+    reg.registerCallback("script", "key", lambda sg, logger, event, args: None)

@@ -1,0 +1,3 @@
+"""A helper whose name does not give it away."""
+
+WORD = "hello"

@@ -1,0 +1,74 @@
+"""`setEmails` in its documented meaning (3.6, Q16, Q18, Q38), through a real SMTP server."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from smtp_server import Mailbox, serving
+
+from shotgun_consumer.plugin_files import PluginFile
+from shotgun_consumer.plugin_loader import LoadedPlugin, load_plugin
+from shotgun_consumer.plugin_mail import route_mail
+from shotgun_runtime.log import close_logging, configure_logging
+from shotgun_runtime.settings import LoggingSettings
+
+GENERAL = "td@studio.example"
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+def settings(mailbox: Mailbox, logging_put_back: None) -> Iterator[LoggingSettings]:
+    with serving(mailbox, wrap=None) as port:
+        email = {"host": "127.0.0.1", "port": port, "sender": "stream@studio.example", "recipients": GENERAL}
+        settings = LoggingSettings.model_validate({"email": {**email, "security": "none"}})
+        configure_logging(settings, service="consumer", stream=io.StringIO())
+        yield settings
+        close_logging()
+
+
+def plugin(folder: Path, name: str, emails: str | None) -> LoadedPlugin:
+    path = folder / f"{name}.py"
+    said = "pass" if emails is None else f"reg.setEmails({emails})"
+    path.write_text(f"def registerCallbacks(reg):\n    {said}\n")
+    return load_plugin(PluginFile(name, path), "classic", ConfigParser())
+
+
+@pytest.mark.parametrize(
+    ("emails", "to"),
+    [
+        (None, GENERAL),
+        ("True", GENERAL),
+        ("'lead@studio.example'", "lead@studio.example"),
+        ("'lead@studio.example', 'sup@studio.example'", "lead@studio.example, sup@studio.example"),
+        ("['lead@studio.example']", "lead@studio.example"),
+        ("False", None),
+        ("", None),
+    ],
+)
+def test_q16_errors_of_a_plugin_go_where_set_emails_says_and_to_nobody_else(
+    tmp_path: Path, settings: LoggingSettings, mailbox: Mailbox, emails: str | None, to: str | None
+) -> None:
+    one, other = plugin(tmp_path, "mail_one", emails), plugin(tmp_path, "mail_other", None)
+    handlers = [route_mail(loaded, settings, service="consumer") for loaded in (one, other)]
+    try:
+        one.logger.error("Übergröße of the one")
+        other.logger.error("of the other")
+        mails = mailbox.wait_for(1 if to is None else 2)
+    finally:
+        for handler in handlers:
+            if handler is not None:
+                one.logger.removeHandler(handler)
+                handler.close()
+        close_logging()
+    # Closing has sent what was still waiting, so nothing more can come.
+    found = {mail.get_content().strip().rsplit(": ", 1)[1]: mail["To"] for mail in mailbox.mails}
+    assert found == {"of the other": GENERAL} | ({} if to is None else {"Übergröße of the one": to})
+    assert len(mailbox.mails) == len(mails)
