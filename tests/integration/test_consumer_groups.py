@@ -29,7 +29,8 @@ FAILING = """
         if event["id"] == 4:
             raise {error}
     def note(sg, logger, event, args):
-        assert event["seen"]
+        # When event 4 is tried again, its first callback has ended and is not called.
+        assert "seen" in event or event["id"] == 4
         with open({path!r}, "a") as notes:
             notes.write("%s\\n" % event["id"])
 """
