@@ -98,7 +98,7 @@ class EventRunner:
         paused = orders.paused
         if paused is not None:
             # It was not tried, so what was tried before must not be counted on.
-            ended = History(delivery).anew | (delivery.ended & {POISON})
+            ended = History(delivery).anew() | (delivery.ended & {POISON})
             return Result(delivery, None, paused, retry_after=PAUSED_SECONDS, ended=ended)
         skip = orders.skip_of(delivery.partition, delivery.offset)
         if skip is None or delivery.replayed:
@@ -130,26 +130,26 @@ class EventRunner:
         history = History(delivery)
         outcome = Outcome.FILTERED
         for call in self._calls:
-            if history.has_ended(call.spec.key):
+            key = call.spec.key
+            if history.has_ended(key):
                 outcome = Outcome.SUCCEEDED
                 continue
+            attempt = history.attempt(key)
             # One after the other: a callback may change the event, and with it what the later ones want.
-            ended = (
-                call.give_up(row) if history.is_poison else call.run(row, position, history.attempt, delivery)
-            )
+            ended = call.give_up(row) if history.is_poison else call.run(row, position, attempt, delivery)
             if ended is _FILTERED:
                 continue
             outcome = Outcome.SUCCEEDED
             if ended.raised is None:
                 self._succeeded(call.spec, delivery)
-                history.end(call.spec.key, Outcome.SUCCEEDED)
+                history.end(key, Outcome.SUCCEEDED)
                 continue
-            failed = FailedCall(call.spec, history.attempt, delivery, position, row, ended.raised)
+            failed = FailedCall(call.spec, attempt, delivery, position, row, ended.raised)
             settled = self._failures.settle(failed)
             if settled.outcome is None:
-                texts = history.anew if settled.retry_after is None else history.again
+                texts = history.anew(key) if settled.retry_after is None else history.again(key)
                 return Result(delivery, None, settled.reason, retry_after=settled.retry_after, ended=texts)
-            history.end(call.spec.key, settled.outcome)
+            history.end(key, settled.outcome)
         return Result(delivery, history.outcome if outcome is Outcome.SUCCEEDED else outcome)
 
     def _succeeded(self, spec: CallbackSpec, delivery: Delivery) -> None:

@@ -11,6 +11,7 @@ POISON = "poison !"
 
 _SINCE = "since "
 _ONLY = "only "
+_ANY = "*"
 _BAD = {outcome.value: outcome for outcome in (Outcome.DEAD_LETTERED, Outcome.SKIPPED)}
 
 
@@ -28,16 +29,18 @@ class History:
     """The callbacks of one event that have ended, and which try of the present one this is.
 
     Pure; made for each run of an event, whose callbacks are asked for in their order. The texts are the keys of the
-    callbacks that have ended and, for each that did not succeed, a second text such as `skipped notify`. `since 4` says
-    that the tries of the first callback that has not ended began with the event's fourth run. Keys are no phrases, so
-    none is taken for another. After a restart runs are counted anew, for nobody keeps their number.
+    callbacks that have ended and, for each that did not succeed, a second text such as `skipped notify`. The text
+    `since 4 notify` says that the tries of that callback began with the event's fourth run, `since 4 *` the same of
+    whichever comes first. Keys are no phrases, so none is taken for another. After a restart runs are counted anew, for
+    nobody keeps their number.
     """
 
-    __slots__ = ("_first", "_given", "_news", "_only", "_run", "_worst")
+    __slots__ = ("_first", "_given", "_moved", "_news", "_only", "_run", "_worst")
 
     def __init__(self, delivery: Delivery) -> None:
         self._run = delivery.attempt
-        self._first = 1
+        self._first: dict[str, int] | None = None
+        self._moved = False
         self._worst = Outcome.SUCCEEDED
         self._given = delivery.ended
         self._only: frozenset[str] = frozenset()
@@ -55,36 +58,39 @@ class History:
         """Whether the callback had ended before this run, and is not to be called again."""
         return key in self._given or (bool(self._only) and key not in self._only)
 
-    @property
-    def attempt(self) -> int:
-        """Which try of the present callback this is, from 1."""
-        return self._run - self._first + 1
+    def attempt(self, key: str) -> int:
+        """Which try of the callback this is, from 1."""
+        return self._run - self._first_run(key) + 1
 
     def end(self, key: str, outcome: Outcome) -> None:
-        """Note how the present callback has ended in this run. The tries of the next one begin with this run."""
-        self._first = self._run
+        """Note how the callback has ended in this run. The tries of the next one begin with this run."""
+        self._moved = True
         self._news.append(key)
         if outcome is not Outcome.SUCCEEDED:
             self._news.append(f"{outcome.value} {key}")
             self._note(outcome)
 
-    @property
-    def again(self) -> frozenset[str]:
-        """What is to be handed back for another try of the present callback."""
-        return self._texts() if self._first == 1 else self._texts() | {f"{_SINCE}{self._first}"}
+    def again(self, key: str) -> frozenset[str]:
+        """What is to be handed back for another try of the callback."""
+        return self._texts() | {f"{_SINCE}{self._first_run(key)} {key}"}
 
-    @property
-    def anew(self) -> frozenset[str]:
-        """What is to be handed back when the next run begins the tries of the present callback anew.
+    def anew(self, key: str = _ANY) -> frozenset[str]:
+        """What is to be handed back when the next run begins the tries of the callback anew.
 
         Whoever resumes an event that was stopped at wants it run, poison or not.
         """
-        return (self._texts() - {POISON}) | {f"{_SINCE}{self._run + 1}"}
+        return (self._texts() - {POISON}) | {f"{_SINCE}{self._run + 1} {key}"}
 
     @property
     def outcome(self) -> Outcome:
         """How the event ends when all of its callbacks have ended: as the worst of them."""
         return self._worst
+
+    def _first_run(self, key: str) -> int:
+        if self._first is None or self._moved:
+            # Whatever was tried before it, its own tries begin now.
+            return self._run
+        return self._first.get(key, self._first.get(_ANY, self._run))
 
     def _texts(self) -> frozenset[str]:
         return self._given.union(self._news)
@@ -99,6 +105,8 @@ class History:
             word, _, rest = text.partition(" ")
             if text.startswith(_SINCE):
                 self._given -= {text}
-                self._first = int(rest) if int(rest) <= self._run else 1
+                number, _, key = rest.partition(" ")
+                self._first = self._first or {}
+                self._first[key] = int(number) if int(number) <= self._run else 1
             elif rest and word in _BAD:
                 self._note(_BAD[word])

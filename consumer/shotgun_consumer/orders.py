@@ -14,7 +14,7 @@ The orders are records of the control topic:
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -90,12 +90,14 @@ def _are_numbers(*texts: str) -> bool:
 class GroupOrders:
     """The orders for one group as they stand now, for all threads of the group.
 
-    Looking is cheap as long as there is no news: workers look before each event.
+    Looking is cheap as long as there is no news: workers look before each event. Reasons that come from here may hold
+    what a callback raised, so they pass through `redact`, which masks secrets.
     """
 
-    def __init__(self, group: str, board: Noticeboard) -> None:
+    def __init__(self, group: str, board: Noticeboard, redact: Callable[[str], str] = str) -> None:
         self._group = group
         self._board = board
+        self._redact = redact
         self._lock = threading.Lock()
         self._seen: Records | None = None
         self._mine = GroupRecords()
@@ -156,6 +158,7 @@ class GroupOrders:
 
     def pause(self, reason: str) -> None:
         """Pause the whole group, on all hosts, as an operator would."""
+        reason = self._redact(reason)
         with self._lock:
             self._brake, self._braked_at, self._quiet = reason, self._board.records, False
         self._board.offer(control.pause_key(self._group), reason, {})
@@ -163,7 +166,7 @@ class GroupOrders:
     def stop(self, partition: int, offset: int, event_id: int | None, reason: str) -> None:
         """Tell everybody which event the partition stays at."""
         fields = {"offset": offset, "event_id": event_id}
-        self._board.offer(control.stop_key(self._group, partition), reason, fields)
+        self._board.offer(control.stop_key(self._group, partition), self._redact(reason), fields)
 
     def ended(self, partition: int, offset: int) -> None:
         """Take note that an event has ended: what was ordered or told about those before it is over."""

@@ -33,8 +33,10 @@ class PluginOptions:
         The configuration of the callback goes before that of the plugin, and both before what the plugin itself says.
         """
         options = FailureOptions()
+        # In a group of several plugins the plugin's name stands before the key.
+        name = callback.key.rpartition("/")[2]
         for pattern, given in self.callbacks:
-            if fnmatch.fnmatchcase(callback.key, pattern):
+            if fnmatch.fnmatchcase(name, pattern):
                 options = options.over(given)
         options = options.over(self.failure).over(_said_by(callback))
         return failure_rules(options, stop_on_error=callback.stop_on_error)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from shotgun_runtime.errors import StreamError
 from shotgun_runtime.kafka import BrokerWatch
+from shotgun_runtime.secret import Redactor
 from shotgun_runtime.settings import Settings
 
 from .call_watch import CallWatch
@@ -27,6 +28,7 @@ class Supervision:
     def __init__(self, settings: Settings, watch: BrokerWatch, board: Noticeboard) -> None:
         self._settings = settings
         self._board = board
+        self._redact = Redactor(settings.logging.redacted)
         self._letters = DeadLetterWriter(settings, watch)
         self._guards: dict[tuple[str, str], FloodGuard] = {}
         self._orders: dict[str, GroupOrders] = {}
@@ -50,7 +52,7 @@ class Supervision:
 
     def orders(self, group: str) -> GroupOrders:
         """The operators' orders for one group."""
-        return self._orders.setdefault(group, GroupOrders(group, self._board))
+        return self._orders.setdefault(group, GroupOrders(group, self._board, self._redact))
 
     def handler(self, group: str, plugin: LoadedPlugin, metrics: GroupMetrics) -> FailureHandler:
         """What settles the failures of one plugin in one group."""

@@ -170,6 +170,8 @@ def test_orders_stand_in_the_control_topic_and_name_the_group_that_is_unknown(
     stop_key = f"stop/{group}/0"
     wait_until(lambda: stop_key in control_records(kafka, team.stream.control_topic))
     wait_until(lambda: "partition 0 stays at event 3 (callback 'fail' raised" in member.get("/readyz")[1])
+    assert "a-secret-key" not in member.get("/readyz")[1]
+    assert "a-secret-key" not in str(control_records(kafka, team.stream.control_topic))
     # When its event is to be passed over
     said = run.json("skip", group, "--reason", "a test asset")
     assert (said["partition"], said["event_id"]) == (0, 3)

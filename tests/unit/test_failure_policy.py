@@ -326,3 +326,14 @@ def test_poison_whose_dead_letter_is_not_acknowledged_is_not_run_either() -> Non
     plugin.letters.refuse = False
     assert plugin.again(result).outcome is Outcome.DEAD_LETTERED
     assert calls == []
+
+
+def test_what_another_plugin_of_the_group_was_tried_counts_for_nobody_else() -> None:
+    calls: list[str] = []
+    plugin = plugin_of(Callback("flaky", calls, failures=9), notify={"max_attempts": 3})
+    # Given an event that another plugin of a merged group has tried five times
+    texts = frozenset({"other/flaky", "since 2 other/flaky"})
+    result = plugin.runner.run(Delivery(0, 55, 1, b"101", encode(Event(ROW)), {}, 0.0, 7, texts))
+    while result.retry_after is not None:
+        result = plugin.again(result)
+    assert (result.outcome, len(calls)) == (None, 3)
