@@ -84,11 +84,8 @@ class EventRunner:
         if ordered is not None:
             return ordered
         result = self._run(delivery)
-        if delivery.replayed:
-            if result.outcome is not None:
-                orders.replayed(delivery.partition, delivery.offset, asked_for(delivery.ended))
-        elif result.outcome is None and result.retry_after is None:
-            orders.stop(delivery.partition, delivery.offset, delivery.event_id, result.reason)
+        if result.outcome is not None and delivery.replayed:
+            orders.replayed(delivery.partition, delivery.offset, asked_for(delivery.ended))
         elif result.outcome is not None and not quiet:
             orders.ended(delivery.partition, delivery.offset)
         return result
@@ -118,9 +115,12 @@ class EventRunner:
         try:
             event = self._read(delivery)
         except (DecodeError, RowGoneError) as error:
+            if delivery.replayed:
+                self._log.error("%s; it is not replayed", error)
+                return Result(delivery, Outcome.SKIPPED)
             # Nobody has seen it, so nobody can say that it may be passed over.
             self._log.error("%s; %s", error, stopped(self._group))
-            return Result(delivery, None, str(error), ended=delivery.ended)
+            return self._stop(delivery, str(error), delivery.ended)
         except GivenUpError as error:
             return Result(delivery, None, str(error), ended=delivery.ended)
         return self._call(self._view.event(event.row), delivery)
@@ -146,11 +146,25 @@ class EventRunner:
                 continue
             failed = FailedCall(call.spec, attempt, delivery, position, row, ended.raised)
             settled = self._failures.settle(failed)
-            if settled.outcome is None:
-                texts = history.anew(key) if settled.retry_after is None else history.again(key)
-                return Result(delivery, None, settled.reason, retry_after=settled.retry_after, ended=texts)
-            history.end(key, settled.outcome)
+            if settled.outcome is not None:
+                history.end(key, settled.outcome)
+            elif settled.retry_after is None:
+                return self._stop(delivery, settled.reason, history.anew(key))
+            else:
+                return Result(
+                    delivery,
+                    None,
+                    settled.reason,
+                    retry_after=settled.retry_after,
+                    ended=history.again(key),
+                )
         return Result(delivery, history.outcome if outcome is Outcome.SUCCEEDED else outcome)
+
+    def _stop(self, delivery: Delivery, reason: str, ended: frozenset[str]) -> Result:
+        """Stay at the event, and let everybody know."""
+        if self._orders is not None:
+            self._orders.stop(delivery.partition, delivery.offset, delivery.event_id, reason)
+        return Result(delivery, None, reason, ended=ended)
 
     def _succeeded(self, spec: CallbackSpec, delivery: Delivery) -> None:
         self._failures.succeeded()

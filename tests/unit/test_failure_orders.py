@@ -13,8 +13,8 @@ from shotgun_consumer.delivery import Delivery, Outcome, Result
 from shotgun_consumer.flood_guard import FloodGuard
 from shotgun_consumer.history import only
 from shotgun_consumer.orders import GroupOrders, Replay, records_of
-from shotgun_schemas import control
-from shotgun_schemas.codec import encode
+from shotgun_schemas import control, headers
+from shotgun_schemas.codec import encode, encode_without_meta
 from shotgun_schemas.event import Event
 
 
@@ -261,3 +261,23 @@ def test_a_letter_that_cannot_be_taken_back_is_said_and_holds_nothing_up(
     plugin.letters.refuse = True
     assert replayed(plugin, "<lambda>").outcome is Outcome.SUCCEEDED
     assert "it stays in the list of dead letters although it was replayed" in caplog.text
+
+
+def test_a_replay_that_cannot_be_read_ends_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    plugin = Plugin(broken)
+    plugin.board.offer(control.replay_key(GROUP, 0, 55, "*"), "", {})
+    result = plugin.runner.run(Delivery(0, 55, 1, b"101", b"rubbish", {}, 0.0, replayed=True))
+    assert result.outcome is Outcome.SKIPPED
+    assert "it is not replayed" in caplog.text
+    assert (plugin.orders.replays([0]), dict(plugin.orders.stops)) == ([], {})
+
+
+def test_a_process_that_ends_while_an_event_waits_for_the_site_tells_of_no_stop() -> None:
+    def find(event_id: int) -> Any:
+        raise OSError("down")
+
+    plugin = Plugin(broken, find=find)
+    plugin.stopping.set()
+    value = encode_without_meta(Event(ROW))
+    assert plugin.run(value=value, **{headers.META_BYTES: b"9000000"}).outcome is None
+    assert not plugin.orders.stops
