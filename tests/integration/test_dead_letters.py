@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import ConfigResource, ResourceType
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from consumer_support import EventStream, Team, control_records, event
 from support import PATIENCE, Kafka, Process, wait_until
 
 from shotgun_consumer.cli import commands
 from shotgun_runtime.cli import run_cli
 from shotgun_runtime.log import close_logging
+from shotgun_schemas.topics import MAX_RECORD_BYTES
 
 pytestmark = pytest.mark.kafka
 
@@ -273,3 +274,31 @@ def test_a_paused_group_starts_nothing_and_goes_on_after_a_restart_only_when_res
     run("resume", group)
     team.stream.wait_for_no_lag(group)
     assert team.notes("everything") == [1, 2, 3, 4, 5]
+
+
+def set_limit(kafka: Kafka, topic: str, size: int) -> None:
+    """Let the topic take records of at most so many bytes."""
+    entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    kafka.admin.incremental_alter_configs([resource])[resource].result(PATIENCE)
+
+
+def test_the_position_never_moves_past_an_event_whose_dead_letter_was_not_written(
+    team: Team, kafka: Kafka
+) -> None:
+    topic = f"{team.stream.dead_letter_topic}.anim"
+    patient = {"plugins": {"broken": {"on_failure": "dead_letter", "retry_backoff": "50ms"}}}
+    member = team.run(**patient).wait_ready()
+    # Given a topic that takes no letter of ours
+    set_limit(kafka, topic, 500)
+    team.stream.publish(event(n) for n in range(1, 5))
+    member.process.wait_for_line(r"ERROR.*event 3 .*its dead letter was not written \(.*is tried again")
+    wait_until(lambda: member.metric("callback_failures_total", plugin="broken") > 2)
+    assert member.metric("events_total", plugin="broken", outcome="dead_lettered") == 0
+    assert team.notes("broken") == [1, 2]
+    wait_until(lambda: team.stream.committed(team.group("broken")) == {0: 2})
+    # When it takes them again
+    set_limit(kafka, topic, MAX_RECORD_BYTES)
+    team.stream.wait_for_no_lag(team.group("broken"))
+    assert team.notes("broken") == [1, 2, 3, 4]
+    assert [record.key() for record in kafka.read(topic)] == [f"{team.group('broken')}|fail|3".encode()]
