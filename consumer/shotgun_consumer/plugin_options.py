@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
 from shotgun_runtime.errors import ConfigurationError
@@ -55,6 +55,20 @@ def plugin_options(settings: ConsumerSettings, name: str, concurrency: int | Non
         _failure(f"plugin {name!r}", given),
         tuple(_callbacks(settings.plugins, name)),
     )
+
+
+def unmatched_patterns(settings: ConsumerSettings, callbacks: Mapping[str, Collection[str]]) -> list[str]:
+    """The entries for callbacks that no callback fits, although plugins fit: most likely a name is misspelt.
+
+    `callbacks` has the keys of the callbacks of each plugin that is loaded.
+    """
+    unmatched = []
+    for pattern in settings.plugins:
+        plugin, slash, callback = pattern.partition("/")
+        keys = [key for name, keys in callbacks.items() if fnmatch.fnmatchcase(name, plugin) for key in keys]
+        if slash and keys and not any(fnmatch.fnmatchcase(key, callback) for key in keys):
+            unmatched.append(pattern)
+    return unmatched
 
 
 def _said_by(callback: CallbackSpec) -> FailureOptions:

@@ -17,7 +17,7 @@ from .flood_guard import FloodGuard
 from .metrics import GroupMetrics
 from .orders import GroupOrders, Noticeboard
 from .plugin_loader import LoadedPlugin
-from .plugin_options import plugin_options
+from .plugin_options import plugin_options, unmatched_patterns
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,16 @@ class Supervision:
     def prepare(self, plugins: Iterable[LoadedPlugin]) -> None:
         """Make the dead-letter topic if a callback may need it, so that what is wrong there shows at the start.
 
-        Raises KafkaRefusedError.
+        Warns of configuration that no callback fits. Raises KafkaRefusedError.
         """
+        plugins = tuple(plugins)
+        keys = {plugin.name: [spec.key for spec in plugin.callbacks] for plugin in plugins}
+        for pattern in unmatched_patterns(self._settings.consumer, keys):
+            log.warning(
+                "consumer.plugins.%s fits no callback; the callbacks are %s",
+                pattern,
+                ", ".join(f"{name}/{key}" for name, given in keys.items() for key in given),
+            )
         if not any(self._needs_letters(plugin) for plugin in plugins):
             return
         try:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shotgun_consumer.delivery import Delivery, Outcome
 from shotgun_consumer.history import POISON
-from shotgun_consumer.plugin_options import plugin_options
+from shotgun_consumer.plugin_options import plugin_options, unmatched_patterns
 from shotgun_consumer.policy import FailureOptions, FailureRules, Verdict, failure_rules, is_called
 from shotgun_consumer.requests import DeadLetterRequest, RetryRequest
 from shotgun_runtime.errors import ConfigurationError
@@ -337,3 +337,12 @@ def test_what_another_plugin_of_the_group_was_tried_counts_for_nobody_else() -> 
     while result.retry_after is not None:
         result = plugin.again(result)
     assert (result.outcome, len(calls)) == (None, 3)
+
+
+def test_an_entry_that_fits_no_callback_of_its_plugins_is_found() -> None:
+    entries: dict[str, Any] = {
+        name: {} for name in ("notify/on_chnage", "*/on_*", "notify/x", "other/y", "notify")
+    }
+    consumer = Settings.model_validate({"consumer": {"plugins": entries}}).consumer
+    found = unmatched_patterns(consumer, {"notify": ["on_change"], "quiet": []})
+    assert found == ["notify/on_chnage", "notify/x"]
