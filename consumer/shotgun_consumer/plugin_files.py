@@ -50,37 +50,53 @@ def find_plugin_files(folders: Sequence[Path], only: Sequence[str] = ()) -> list
 
 def plugin_folders(folders: Iterable[Path]) -> list[Path]:
     """The folders from which plugins import their helpers."""
-    return list(
-        dict.fromkeys(_absolute(path) if path.is_dir() else _absolute(path).parent for path in folders)
-    )
+    return list(dict.fromkeys(absolute(path) if path.is_dir() else absolute(path).parent for path in folders))
+
+
+def python_files(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Of what a folder holds, the files that may be plugins or helpers, by name."""
+    return [
+        absolute(folder / name) for name in sorted(names) if name.endswith(".py") and not name.startswith(".")
+    ]
+
+
+def absolute(path: Path) -> Path:
+    """The path from the root. Symbolic links are kept: a file's name is what the studio called it, also where it is
+    mounted as a link."""
+    return path.expanduser().absolute()
+
+
+def may_register(content: bytes) -> bool:
+    """Whether this source may be a plugin's: a helper never mentions the function that registers callbacks."""
+    return _MAY_REGISTER.search(content) is not None
+
+
+def is_private(path: Path) -> bool:
+    """Whether the name alone says that this is a helper."""
+    return path.name.startswith("_")
 
 
 def _python_files(folder: Path) -> list[Path]:
     if folder.is_file():
-        return [_absolute(folder)]
+        return [absolute(folder)]
     if not folder.is_dir():
         raise ConfigurationError(
             f"plugin folder {str(folder)!r} does not exist; create it, or correct consumer.plugin_paths or --plugins"
         )
     try:
-        files = sorted(folder.iterdir(), key=lambda path: path.name)
+        names = [path.name for path in folder.iterdir()]
     except OSError as error:
         raise ConfigurationError(
             f"plugin folder {str(folder)!r} cannot be read: {error.strerror}; make it readable"
         ) from error
-    return [_absolute(path) for path in files if path.suffix == ".py" and not path.name.startswith(".")]
-
-
-def _absolute(path: Path) -> Path:
-    # Symbolic links are kept: a file's name is what the studio called it, also where it is mounted as a link.
-    return path.expanduser().absolute()
+    return python_files(folder, names)
 
 
 def _is_helper(path: Path) -> bool:
-    if path.name.startswith("_"):
+    if is_private(path):
         return True
     try:
-        return not _MAY_REGISTER.search(path.read_bytes())
+        return not may_register(path.read_bytes())
     except OSError:
         # A dangling link or an unreadable file is for the loader to report.
         return False

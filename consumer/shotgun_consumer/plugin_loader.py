@@ -7,7 +7,7 @@ import importlib.util
 import logging
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from configparser import ConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from typing import Any
 from .decorator import bare_callback, decorated_in
 from .errors import RegistrationError
 from .plugin_files import PluginFile
+from .plugin_modules import spec_of
 from .python2 import explain_syntax
 from .registrar import Api, CallbackSpec, Emails, Registrar, make_registrar
 from .signatures import CallbackError, call_style
@@ -62,16 +63,6 @@ class PluginError(Exception):
 
 class NotAPluginError(Exception):
     """The module registers nothing and has no `registerCallbacks`: it is a helper of others."""
-
-
-def offer_helpers(folders: Iterable[Path]) -> None:
-    """Let plugins import modules that lie beside them.
-
-    The folders come last on the module path, so that no plugin's name hides a library from the others.
-    """
-    for folder in map(str, folders):
-        if folder not in sys.path:
-            sys.path.append(folder)
 
 
 def load_plugin(file: PluginFile, api: Api, config: ConfigParser) -> LoadedPlugin:
@@ -177,7 +168,7 @@ def import_plugin(file: PluginFile) -> ModuleType:
     # A private name: two plugins, or a plugin and a library, never get into each other's way. The module is in
     # sys.modules while it runs, for dataclasses, pickle and multiprocessing look it up there.
     name = f"_shotgun_plugin_{digest}_{file.name}"
-    spec = importlib.util.spec_from_file_location(name, file.path)
+    spec = spec_of(name, file.path)
     if spec is None or spec.loader is None:
         raise PluginError(
             f"plugin '{file.path.name}': not a Python source file; its name must end in .py", file.path, None

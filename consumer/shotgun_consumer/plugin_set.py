@@ -11,7 +11,8 @@ from pathlib import Path
 from shotgun_runtime.settings import ConsumerSettings
 
 from .plugin_files import find_plugin_files, plugin_folders
-from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, load_plugin, offer_helpers
+from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, load_plugin
+from .plugin_modules import offer_helpers
 from .plugin_options import plugin_options
 
 log = logging.getLogger(__name__)

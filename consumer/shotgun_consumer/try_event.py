@@ -19,7 +19,8 @@ from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 from .connections import Connect
 from .plugin_config import plugin_config
 from .plugin_files import PluginFile, plugin_folders
-from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, offer_helpers, read_plugin
+from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, read_plugin
+from .plugin_modules import offer_helpers
 from .plugin_options import plugin_options
 from .recording import Journal, RecordingShotgun, Write, recording_connector
 from .trial import Trial, Trialled

@@ -18,8 +18,8 @@ from shotgun_consumer.plugin_loader import (
     NotAPluginError,
     PluginError,
     load_plugin,
-    offer_helpers,
 )
+from shotgun_consumer.plugin_modules import offer_helpers
 from shotgun_consumer.registrar import Api, RegistrationError, make_registrar
 from shotgun_consumer.signatures import CallStyle
 from shotgun_runtime.errors import ConfigurationError

@@ -18,9 +18,9 @@ from ..plugin_loader import (
     NotAPluginError,
     PluginError,
     import_plugin,
-    offer_helpers,
     register_plugin,
 )
+from ..plugin_modules import offer_helpers
 from ..plugin_options import plugin_options
 from ..recording import Write
 from ..registrar import Api, CallbackSpec
