@@ -6,7 +6,6 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -15,14 +14,14 @@ from confluent_kafka import KafkaException
 from shotgun_runtime.backoff import Backoff, OutageLog
 from shotgun_runtime.errors import StreamError
 from shotgun_runtime.kafka import explain
-from shotgun_runtime.shutdown import Deadline, Shutdown
+from shotgun_runtime.shutdown import Deadline
 
-from .delivery import Delivery, Result
 from .metrics import GroupMetrics
 from .placement import Hold, Witness
 from .positions import Positions
 from .session import MakeConsumer, Member, Session
 from .stream import REFRESH_SECONDS, Stream
+from .succession import Version
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -41,28 +40,26 @@ class GroupState:
 class Group:
     """One plugin's consumer group in this process.
 
-    `start`, `state` and `join` are for the main thread. Everything else happens in the group's own thread, which is
-    the only one that touches the group's positions. Whatever breaks a membership, the next one is tried, with
-    back-off, until a stop is requested.
+    `start`, `offer`, `stop`, `state` and `join` are for the main thread. Everything else happens in the group's own
+    thread, which is the only one that touches the group's positions. Whatever breaks a membership, the next one is
+    tried, with back-off, until a stop is requested.
     """
 
     def __init__(
         self,
         member: Member,
         make_consumer: MakeConsumer,
-        run_events: Sequence[Callable[[Delivery], Result]],
         positions: Positions,
         stream: Stream,
         metrics: GroupMetrics,
-        shutdown: Shutdown,
     ) -> None:
         self._member = member
         self._make_consumer = make_consumer
-        self._run_events = run_events
         self._positions = positions
         self._stream = stream
         self._metrics = metrics
-        self._shutdown = shutdown
+        self._stopping = threading.Event()
+        self._deadline: Deadline | None = None
         self._epochs = itertools.count(1)
         self._reason = "starting"
         self._witnessed = False
@@ -73,6 +70,18 @@ class Group:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+
+    def offer(self, version: Version) -> bool:
+        """Have this version take over from the one that runs, between two events. False when it cannot."""
+        if not self._member.succession.fits(version):
+            return False
+        self._member.succession.offer(version)
+        return True
+
+    def stop(self, deadline: Deadline) -> None:
+        """Leave the group: start nothing more, and wait for what runs until the deadline."""
+        self._deadline = deadline
+        self._stopping.set()
 
     def join(self, deadline: Deadline) -> bool:
         """Wait for the thread's end. False when it has not ended in time."""
@@ -85,11 +94,11 @@ class Group:
         return GroupState(self._member.group, self._reason)
 
     def _loop(self) -> None:
-        worker = Worker(f"worker {self._member.group}", self._run_events)
+        worker = Worker(f"worker {self._member.group}", self._member.succession.runs)
         backoff = Backoff(initial=0.2, maximum=10.0)
         outage = OutageLog(f"group {self._member.group}", log)
         try:
-            while not self._shutdown.requested.is_set():
+            while not self._stopping.is_set():
                 problem = self._attempt(worker)
                 if problem is None:
                     outage.recovered()
@@ -97,11 +106,11 @@ class Group:
                     continue
                 self._reason = problem
                 outage.failed(problem)
-                self._shutdown.wait(backoff.pause())
+                self._stopping.wait(backoff.pause())
         finally:
             worker.close()
-            if not worker.join(self._shutdown.deadline.remaining()):
-                log.warning("Group %s: a callback still runs while the process ends", self._member.group)
+            if not worker.join(self._ending_deadline().remaining()):
+                log.warning("Group %s: a callback still runs while the group ends", self._member.group)
 
     def _attempt(self, worker: Worker) -> str | None:
         """One membership. Returns the problem that keeps the group from working, None when it had worked."""
@@ -121,16 +130,17 @@ class Group:
 
     def _take_part(self, worker: Worker) -> str | None:
         self._reason = "joining the group"
+        # Nothing is assigned, so a version that came meanwhile need not wait.
+        self._member.succession.take_over()
         session = Session(
             self._member, self._make_consumer, worker, self._positions, self._metrics, self._epochs
         )
         topic_id = self._stream.identity.topic_id
         try:
-            session.run(self._shutdown.requested, lambda session: self._observe(session, topic_id))
+            session.run(self._stopping, lambda session: self._observe(session, topic_id))
         finally:
-            stopping = self._shutdown.requested.is_set()
-            deadline = self._shutdown.deadline if stopping else Deadline.after(self._member.revoke_timeout)
-            if not stopping:
+            deadline = self._ending_deadline()
+            if not self._stopping.is_set():
                 self._reason = "leaving the group"
             if self._witnessed and session.ending is None and len(session.assignment):
                 self._witness(session)
@@ -141,13 +151,16 @@ class Group:
             return None
         return ending
 
+    def _ending_deadline(self) -> Deadline:
+        return self._deadline or Deadline.after(self._member.revoke_timeout)
+
     def _hold(self, hold: Hold) -> None:
         """Stay out of the group, so that its offsets can be altered, until there is a position again."""
         log.error("%s", hold.reason)
         self._reason = hold.reason
         self._metrics.waiting.set(1)
         try:
-            while not self._shutdown.wait(HOLD_CHECK_SECONDS):
+            while not self._stopping.wait(HOLD_CHECK_SECONDS):
                 try:
                     again = self._positions.check()
                 except (KafkaException, StreamError):

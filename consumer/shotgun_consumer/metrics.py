@@ -6,6 +6,8 @@ counters: sums over restarts may exceed the number of events, never fall short o
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from shotgun_runtime.metric_list import Definition, M, MetricSet
@@ -86,7 +88,28 @@ DEFINITIONS: tuple[Definition, ...] = (
         COMMIT_BUCKETS,
     ),
     Definition(
-        "shotgun_consumer_plugin_loaded", "gauge", "1 when the plugin was loaded, else 0.", ("plugin",)
+        "shotgun_consumer_plugin_loaded",
+        "gauge",
+        "1 when what the plugin's file holds is loaded; 0 when it cannot be: its last good version runs, or none.",
+        ("plugin",),
+    ),
+    Definition(
+        "shotgun_consumer_plugin_version_info",
+        "gauge",
+        "Always 1; `version` is a hash of the source, with its helpers, that was loaded last.",
+        ("plugin", "version"),
+    ),
+    Definition(
+        "shotgun_consumer_plugin_reloads_total",
+        "counter",
+        "Changed plugins that were loaded while the service ran.",
+        ("plugin",),
+    ),
+    Definition(
+        "shotgun_consumer_plugin_reload_failures_total",
+        "counter",
+        "Changed plugins that could not be loaded while the service ran.",
+        ("plugin",),
     ),
     Definition(
         "shotgun_consumer_assigned_partitions", "gauge", "Partitions assigned to this process.", _GROUP
@@ -116,10 +139,43 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._metrics = MetricSet(registry, "shotgun_consumer_", DEFINITIONS)
+        self._versions: dict[str, str] = {}
 
-    def plugin_loaded(self, plugin: str, loaded: bool) -> None:
-        """Tell whether a plugin was loaded."""
-        self._gauge("plugin_loaded").labels(plugin).set(int(loaded))
+    def plugin_loaded(self, plugin: str, version: str) -> None:
+        """Tell that this version of a plugin is loaded."""
+        self._found(plugin, 1)
+        info = self._gauge("plugin_version_info")
+        before = self._versions.get(plugin)
+        if before not in (None, version):
+            info.remove(plugin, before)
+        self._versions[plugin] = version
+        info.labels(plugin, version).set(1)
+
+    def plugin_broken(self, plugin: str) -> None:
+        """Tell that what a plugin's file holds cannot be loaded."""
+        self._found(plugin, 0)
+
+    def plugin_gone(self, plugin: str) -> None:
+        """Tell that a plugin's file is no longer there."""
+        loaded, info = self._gauge("plugin_loaded"), self._gauge("plugin_version_info")
+        with suppress(KeyError):
+            loaded.remove(plugin)
+        if plugin in self._versions:
+            info.remove(plugin, self._versions.pop(plugin))
+
+    def reloaded(self, plugin: str) -> Counter:
+        """The changed versions of a plugin that were loaded."""
+        return self.take(Counter, "plugin_reloads_total").labels(plugin)
+
+    def reload_failures(self, plugin: str) -> Counter:
+        """The changed versions of a plugin that could not be loaded."""
+        return self.take(Counter, "plugin_reload_failures_total").labels(plugin)
+
+    def _found(self, plugin: str, loaded: int) -> None:
+        self._gauge("plugin_loaded").labels(plugin).set(loaded)
+        # Every series is there from the start.
+        self.reloaded(plugin)
+        self.reload_failures(plugin)
 
     def build(self, version: str, python: str) -> None:
         """Tell what runs."""

@@ -12,7 +12,6 @@ from shotgun_runtime.settings import ConsumerSettings, PluginSettings
 from .policy import FailureOptions, FailureRules, failure_rules
 from .registrar import Api, CallbackSpec
 
-_NOT_YET = "is not available in this version; take it out of the configuration"
 _OF_CALLBACKS = tuple(field.name for field in fields(FailureOptions))
 
 
@@ -75,12 +74,6 @@ def _said_by(callback: CallbackSpec) -> FailureOptions:
     """What the plugin said when it registered the callback; its API has no word for the other options."""
     words = ("max_attempts", "retry_on", "timeout", "on_failure")
     return FailureOptions(**{word: getattr(callback, word, None) for word in words})
-
-
-def refuse_merged_groups(settings: ConsumerSettings) -> None:
-    """Raise ConfigurationError when groups of several plugins are configured: they would not be kept together."""
-    if settings.groups:
-        raise ConfigurationError(f"consumer.groups ({', '.join(settings.groups)}) {_NOT_YET}")
 
 
 def _callbacks(entries: Mapping[str, PluginSettings], name: str) -> list[tuple[str, FailureOptions]]:

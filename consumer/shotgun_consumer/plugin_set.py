@@ -46,17 +46,23 @@ def load_plugins(paths: Sequence[Path], settings: ConsumerSettings, config: Conf
     return PluginSet(tuple(loaded), failures)
 
 
-def report(plugins: PluginSet) -> None:
-    """Log what was loaded, what is suspicious, and what could not be loaded."""
+def report(plugins: PluginSet, *, remedy: str) -> None:
+    """Log what was loaded, what is suspicious, and what could not be loaded. `remedy` says what to do about it."""
     for plugin in plugins.loaded:
-        callbacks = ", ".join(spec.name for spec in plugin.callbacks) or "no callbacks"
-        log.info("Plugin %s loaded from %s: %s", plugin.name, plugin.path, callbacks)
-        for warning in plugin.warnings:
-            log.warning("Plugin '%s': %s", plugin.path.name, warning)
+        describe(plugin, "loaded")
     for error in plugins.failures.values():
         log.error(
-            "%s (%s) The plugin is not started, the others are; correct it and restart%s",
+            "%s (%s) The plugin is not started, the others are; %s%s",
             error,
             error.where(),
+            remedy,
             f"\n{error.details.rstrip()}" if error.details else "",
         )
+
+
+def describe(plugin: LoadedPlugin, what: str) -> None:
+    """Log a plugin with its callbacks, and what is suspicious about it. `what` says what has happened."""
+    callbacks = ", ".join(spec.name for spec in plugin.callbacks) or "no callbacks"
+    log.info("Plugin %s %s from %s: %s", plugin.name, what, plugin.path, callbacks)
+    for warning in plugin.warnings:
+        log.warning("Plugin '%s': %s", plugin.path.name, warning)

@@ -19,7 +19,6 @@ from shotgun_runtime.errors import ConfigurationError, StreamError
 from shotgun_runtime.health import Health
 from shotgun_runtime.kafka import BrokerWatch, ClientWatch, consumer_config, new_consumer
 from shotgun_runtime.kafka_watch import Watch
-from shotgun_runtime.mail import MailHandler
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.shotgun import RawShotgun, connect_raw
 from shotgun_runtime.shutdown import Shutdown
@@ -29,24 +28,31 @@ from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 from .connections import connector
 from .delivery import Delivery, Result
 from .event_runner import EventRunner
-from .group import Group
+from .fleet import Fleet
+from .group import Group, GroupState
 from .header_filter import wanted_by
+from .merged import GroupPlan, MergedRunner, Part, check_groups, qualified
 from .metrics import GroupMetrics, Metrics
 from .oversize import RowCompleter
 from .plugin_config import plugin_config
+from .plugin_files import find_plugin_files
+from .plugin_library import PluginLibrary
 from .plugin_loader import LoadedPlugin
-from .plugin_mail import route_mail
-from .plugin_options import plugin_options, refuse_merged_groups
-from .plugin_set import PluginSet, load_plugins, report
+from .plugin_mail import MailRoutes
+from .plugin_options import PluginOptions, plugin_options
+from .plugin_set import PluginSet, report
+from .plugin_watch import PluginWatch
 from .positions import Positions
 from .session import MakeConsumer, Member
 from .stream import Stream
+from .succession import Succession, Version
 from .supervision import Supervision
 
 log = logging.getLogger(__name__)
 
 SERVICE = "shotgun-consumer"
 BEAT_SECONDS = 0.5
+LAST_SECONDS = 1.0
 SWITCH_SECONDS = 0.001
 MAX_POLL_INTERVAL_SECONDS = 300.0
 # A member that is waited for holds up the whole group's rebalance, and is thrown out at max.poll.interval.ms.
@@ -65,18 +71,25 @@ class ConsumerService:
         self._metrics = Metrics(registry)
         self._metrics.build(importlib.metadata.version(DISTRIBUTION), platform.python_version())
         self._watch = BrokerWatch(settings.kafka.bootstrap_servers)
-        self._mail: list[MailHandler] = []
+        self._mail: MailRoutes | None = None
+        self._library: PluginLibrary | None = None
 
     def load(self) -> PluginSet:
         """Load the plugins. Raises ConfigurationError when none can be started."""
         consumer = self._settings.consumer
-        refuse_merged_groups(consumer)
-        plugins = load_plugins(consumer.plugin_paths, consumer, plugin_config(self._settings))
-        report(plugins)
+        library = self._library = PluginLibrary(
+            consumer.plugin_paths, consumer, plugin_config(self._settings)
+        )
+        if consumer.groups:
+            # Of all plugins, also those that `only` leaves to other processes.
+            check_groups(consumer.groups, [file.name for file in find_plugin_files(consumer.plugin_paths)])
+        plugins = library.load()
+        again = "and restart" if consumer.reload == "off" else "for it is loaded again when it changes"
+        report(plugins, remedy=f"correct it, {again}")
         for name in plugins.failures:
-            self._metrics.plugin_loaded(name, False)
+            self._metrics.plugin_broken(name)
         for plugin in plugins.loaded:
-            self._metrics.plugin_loaded(plugin.name, True)
+            self._metrics.plugin_loaded(plugin.name, library.version_of(plugin.name))
         if not plugins.loaded:
             places = ", ".join(map(str, consumer.plugin_paths))
             raise ConfigurationError(
@@ -96,41 +109,42 @@ class ConsumerService:
         socket.setdefaulttimeout(self._settings.shotgun.timeout)
         # With the default of 5 ms an owner that wants to commit waits until a busy callback's thread has run so long.
         sys.setswitchinterval(SWITCH_SECONDS)
-        for plugin in plugins.loaded:
-            handler = route_mail(plugin, self._settings.logging, service=SERVICE)
-            if handler is not None:
-                self._mail.append(handler)
+        self._mail = MailRoutes(self._settings.logging, service=SERVICE)
         stream = Stream(self._settings, self._watch, by=f"{SERVICE} on {socket.gethostname()}")
         supervision = Supervision(self._settings, self._watch, stream)
         try:
             self._health.set_not_ready("Kafka does not answer, or its topic is not there yet")
             if stream.open(self._shutdown):
                 supervision.prepare(plugins.loaded)
-                groups = [self._group(plugin, stream, supervision) for plugin in plugins.loaded]
-                self._work(stream, supervision, groups)
+                self._work(stream, supervision, plugins)
         finally:
             stream.close()
             supervision.close()
-            for handler in self._mail:
-                handler.close()
+            self._mail.close()
 
-    def _work(self, stream: Stream, supervision: Supervision, groups: list[Group]) -> None:
+    def _work(self, stream: Stream, supervision: Supervision, plugins: PluginSet) -> None:
         stuck: str | None = None
-        for group in groups:
-            group.start()
+        fleet, watch = self._start(stream, supervision, plugins)
         try:
             while not self._shutdown.wait(BEAT_SECONDS):
                 stream.beat()
                 self._health.beat()
-                self._judge(groups, supervision.note())
+                if watch is not None and (changes := watch.changes()):
+                    fleet.apply(changes)
+                fleet.beat()
+                self._judge(fleet.states(), supervision.note())
                 stuck = supervision.beat()
                 if stuck is not None:
                     self._shutdown.request(stuck)
         finally:
             self._shutdown.request("the service ends")
             self._health.set_not_ready("stopping")
+            if watch is not None:
+                watch.stop()
             stream.stop()
-            late = [group.state.group for group in groups if not group.join(self._shutdown.deadline)]
+            late = fleet.stop(self._shutdown.deadline)
+            if watch is not None:
+                watch.join(max(LAST_SECONDS, self._shutdown.deadline.remaining()))
             if late:
                 log.warning(
                     "%s did not stop within %g s; what they were running is repeated",
@@ -140,39 +154,103 @@ class ConsumerService:
         if stuck is not None:
             raise StreamError(f"{stuck}: the process ends, so that what restarts it runs the event again")
 
-    def _judge(self, groups: list[Group], note: str) -> None:
-        troubles = [f"{state.group}: {state.reason}" for group in groups if (state := group.state).reason]
+    def _start(
+        self, stream: Stream, supervision: Supervision, plugins: PluginSet
+    ) -> tuple[Fleet, PluginWatch | None]:
+        """Start the groups, and the watch of the plugin files unless it is off."""
+        assert self._library is not None
+        fleet = Fleet(
+            self._settings.consumer,
+            self._metrics,
+            lambda plan: self._version(plan, stream, supervision),
+            lambda plan, version: self._group(plan, version, stream),
+            rank=self._library.rank,
+            leave_seconds=self._revoke_seconds,
+        )
+        fleet.start(plugins.loaded)
+        how = self._settings.consumer.reload
+        if how == "off":
+            return fleet, None
+        watch = PluginWatch(self._library, how)
+        watch.start()
+        return fleet, watch
+
+    def _judge(self, states: list[GroupState], note: str) -> None:
+        troubles = [f"{state.group}: {state.reason}" for state in states if state.reason]
         if troubles:
             self._health.set_not_ready("; ".join(troubles))
         else:
             self._health.set_ready(note)
 
-    def _group(self, plugin: LoadedPlugin, stream: Stream, supervision: Supervision) -> Group:
+    @property
+    def _revoke_seconds(self) -> float:
+        return _max_poll_interval(self._settings) * REVOKE_SHARE
+
+    def _name(self, plan: GroupPlan) -> str:
         consumer = self._settings.consumer
-        name = f"{consumer.group_prefix}{consumer.team}.{plugin.name}"
-        options = plugin_options(consumer, plugin.name, plugin.concurrency)
-        metrics = self._metrics.group(name, plugin.name)
+        return f"{consumer.group_prefix}{consumer.team}.{plan.name}"
+
+    def _group(self, plan: GroupPlan, version: Version, stream: Stream) -> Group:
+        name = self._name(plan)
         member = Member(
             group=name,
             topic=stream.topic,
-            wants=wanted_by(
-                [spec.filter.wants for spec in plugin.callbacks], deliver_backfill=options.deliver_backfill
-            ),
-            max_uncommitted=consumer.max_uncommitted,
-            revoke_timeout=_max_poll_interval(self._settings) * REVOKE_SHARE,
-            concurrency=options.concurrency,
+            succession=Succession(version),
+            max_uncommitted=self._settings.consumer.max_uncommitted,
+            revoke_timeout=self._revoke_seconds,
+            concurrency=len(version.runs),
         )
         return Group(
             member,
             self._consumer_factory(name),
-            [
-                self._event_runner(plugin, name, stream, metrics, supervision)
-                for _ in range(options.concurrency)
-            ],
             Positions(self._settings, name, stream, self._watch),
             stream,
-            metrics,
-            self._shutdown,
+            self._metrics.group(name, plan.name),
+        )
+
+    def _version(self, plan: GroupPlan, stream: Stream, supervision: Supervision) -> Version:
+        """What a group runs, made of its plugins as they are loaded now."""
+        assert self._mail is not None
+        for plugin in plan.plugins:
+            self._mail.set(plugin)
+        consumer = self._settings.consumer
+        options = [plugin_options(consumer, plugin.name, plugin.concurrency) for plugin in plan.plugins]
+        is_merged = plan.name in consumer.groups
+        plugins = [qualified(plugin) for plugin in plan.plugins] if is_merged else plan.plugins
+        workers = [
+            [self._part(*one, plan, stream, supervision) for one in zip(plugins, options, strict=True)]
+            for _ in range(min(one.concurrency for one in options))
+        ]
+        wants = [part.wants for part in workers[0]]
+        if is_merged:
+            return Version(
+                lambda delivery: any(wanted(delivery) for wanted in wants),
+                [MergedRunner(parts).run for parts in workers],
+            )
+        return Version(wants[0], [part.run for (part,) in workers])
+
+    def _part(
+        self,
+        plugin: LoadedPlugin,
+        options: PluginOptions,
+        plan: GroupPlan,
+        stream: Stream,
+        supervision: Supervision,
+    ) -> Part:
+        """A plugin's part in what one worker of a group runs."""
+        name = self._name(plan)
+        return Part(
+            plugin.name,
+            wanted_by(
+                [spec.filter.wants for spec in plugin.callbacks], deliver_backfill=options.deliver_backfill
+            ),
+            self._event_runner(
+                plugin,
+                name,
+                stream,
+                self._metrics.group(name, plan.name),
+                supervision,
+            ),
         )
 
     def _event_runner(

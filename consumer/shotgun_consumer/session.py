@@ -22,6 +22,7 @@ from .partition_state import PartitionState
 from .placement import Hold
 from .positions import Committed, Positions
 from .session_gauges import Gauges
+from .succession import Succession
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Member:
 
     group: str
     topic: str
-    wants: Callable[[Delivery], bool]
+    succession: Succession
     max_uncommitted: int
     revoke_timeout: float
     concurrency: int = 1
@@ -122,6 +123,8 @@ class Session:
 
     def _turn(self) -> None:
         commits = self._assignment.commits
+        if self._member.succession.awaited:
+            self._succeed()
         running = self._assignment.started > 0
         if running or self._assignment.queued >= ENOUGH_QUEUED:
             # Where records are at hand, poll() would not wait for the answer to a commit but return one of them.
@@ -162,9 +165,43 @@ class Session:
             self._metrics.events[result.outcome.value].inc()
 
     def _start(self) -> None:
+        if self._member.succession.awaited:
+            return
         deliveries = self._assignment.startable(time.monotonic())
         if deliveries:
             self._worker.hand_over(deliveries, self._completions)
+
+    def _succeed(self) -> None:
+        """Let the new version take over where the group stands, once the old one has ended what it runs.
+
+        What was read ahead is read again, because the new version may want what the old one did not. A partition
+        that had stopped at a failed event starts again with it.
+        """
+        assignment, succession = self._assignment, self._member.succession
+        assignment.give_back(self._worker.withdraw())
+        if assignment.started or assignment.commits.unacknowledged or assignment.commits.open:
+            if succession.is_late(time.monotonic()):
+                log.warning("Group %s: its new version waits for what the old one runs", self._member.group)
+            return
+        # Where nothing was read ahead, there is nothing to read again: it would wait for the fetch that is under way.
+        partitions = [
+            state.partition for state in assignment if state.progress.unfinished or state.stopped is not None
+        ]
+        self._commits.finish(self._consumer, partitions)
+        found = (self._take_up(self._consumer, partitions) if partitions else {}) or {}
+        succession.take_over()
+        for partition, committed in found.items():
+            assignment.add(partition, committed.offset, committed.marks)
+        offsets = {partition: committed.offset for partition, committed in found.items()}
+        pairs = [TopicPartition(self._member.topic, *pair) for pair in offsets.items()]
+        try:
+            for pair in pairs:
+                self._consumer.seek(pair)
+            self._consumer.resume(pairs)
+        except KafkaException as error:
+            self.ending = f"its new version cannot go on at its position: {explain(error.args[0])}"
+        shown = _shown(self._member.topic, offsets) or "the next event"
+        log.info("Group %s: its new version takes over with %s", self._member.group, shown)
 
     # Reading
 
@@ -195,6 +232,7 @@ class Session:
 
     def _accept(self, messages: list[Message]) -> None:
         delivered = filtered = 0
+        wants = self._member.succession.wants
         for message in messages:
             error = message.error()
             if error is not None:
@@ -207,7 +245,7 @@ class Session:
             if not self._assignment.read(state, delivery.offset, delivery.key, delivery.timestamp):
                 continue
             delivered += 1
-            if self._member.wants(delivery):
+            if wants(delivery):
                 state.waiting.push(delivery)
             else:
                 self._assignment.filter(state, delivery.offset)

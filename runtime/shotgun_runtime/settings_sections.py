@@ -267,7 +267,13 @@ class ConsumerSettings(Section):
     )
     groups: dict[str, Words] = Field(
         default={},
-        description="Groups that several plugins share, in this order: `{<group>: [<plugin>, ..]}`.",
+        description="Groups that several plugins share: `{<group>: [<plugin>, ..]}`. They run one after the other, "
+        "by folder and file name.",
+    )
+    reload: Literal["watch", "poll", "off"] = Field(
+        default="watch",
+        description="How changed plugin files are found: `watch` (told by the operating system), `poll` (looked for, "
+        "where that does not work) or `off` (with the next start).",
     )
     plugin_config: dict[str, dict[str, PlainText]] = Field(
         default={},

@@ -12,7 +12,7 @@ from smtp_server import Mailbox, serving
 
 from shotgun_consumer.plugin_files import PluginFile
 from shotgun_consumer.plugin_loader import LoadedPlugin, load_plugin
-from shotgun_consumer.plugin_mail import route_mail
+from shotgun_consumer.plugin_mail import MailRoutes
 from shotgun_runtime.log import close_logging, configure_logging
 from shotgun_runtime.settings import LoggingSettings
 
@@ -57,18 +57,35 @@ def test_q16_errors_of_a_plugin_go_where_set_emails_says_and_to_nobody_else(
     tmp_path: Path, settings: LoggingSettings, mailbox: Mailbox, emails: str | None, to: str | None
 ) -> None:
     one, other = plugin(tmp_path, "mail_one", emails), plugin(tmp_path, "mail_other", None)
-    handlers = [route_mail(loaded, settings, service="consumer") for loaded in (one, other)]
+    routes = MailRoutes(settings, service="consumer")
     try:
+        for loaded in (one, other):
+            routes.set(loaded)
         one.logger.error("Übergröße of the one")
         other.logger.error("of the other")
         mails = mailbox.wait_for(1 if to is None else 2)
     finally:
-        for handler in handlers:
-            if handler is not None:
-                one.logger.removeHandler(handler)
-                handler.close()
+        routes.close()
         close_logging()
     # Closing has sent what was still waiting, so nothing more can come.
     found = {mail.get_content().strip().rsplit(": ", 1)[1]: mail["To"] for mail in mailbox.mails}
     assert found == {"of the other": GENERAL} | ({} if to is None else {"Übergröße of the one": to})
     assert len(mailbox.mails) == len(mails)
+
+
+def test_after_a_reload_the_newest_version_says_where_errors_go(
+    tmp_path: Path, settings: LoggingSettings, mailbox: Mailbox
+) -> None:
+    routes = MailRoutes(settings, service="consumer")
+    try:
+        for emails in ("True", "'one@x'", "'one@x'", "'two@x'", "False", "True"):
+            loaded = plugin(tmp_path, "mail_again", emails)
+            routes.set(loaded)
+            loaded.logger.error("by the version of %s", emails)
+        mailbox.wait_for(5)
+    finally:
+        routes.close()
+        close_logging()
+    # What was loaded several times is still mailed once each
+    found = sorted(mail["To"] for mail in mailbox.mails)
+    assert found == ["one@x", "one@x", GENERAL, GENERAL, "two@x"]

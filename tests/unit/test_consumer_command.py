@@ -97,7 +97,7 @@ def test_check_exits_with_2_when_a_plugin_cannot_be_started(tmp_path: Path, run:
         (["run", "--team", "anim", "--plugins", "BROKEN", "--start", "soon"], "consumer.start"),
         (
             ["run", "--team", "anim", "--plugins", "GOOD", "--set", "consumer.groups={g: [a, b]}"],
-            "consumer.groups (g)",
+            "consumer.groups, group 'g': there is no plugin 'a'; the plugins are: plugin",
         ),
         (["check"], "no plugins to check"),
         (["rewind", "anim.notify"], "exactly one of"),
