@@ -18,8 +18,9 @@ from .connections import AsyncConnection, CallbackConnection, Connect
 from .context import Context, Position
 from .delivery import Delivery, Outcome, Result
 from .failure_handler import FailedCall, FailureHandler, stopped
-from .history import POISON, History, asked_for
+from .history import History
 from .metrics import GroupMetrics
+from .ordered_run import OrderedRun
 from .orders import GroupOrders
 from .oversize import GivenUpError, RowGoneError
 from .own_events import OwnEvents, find_script_id
@@ -28,9 +29,6 @@ from .poison import PoisonError
 from .registrar import CallbackSpec
 from .requests import CallbackRequest
 from .signatures import CallStyle
-
-PAUSED_SECONDS = 2.0
-"""How soon an event of a paused group is looked at again."""
 
 
 class Completer(Protocol):
@@ -66,6 +64,11 @@ class EventRunner:
         self._topic = topic
         self._failures = failures
         self._orders = orders
+        self._ordered = (
+            self.run_unordered
+            if orders is None
+            else OrderedRun(orders, topic, plugin.logger, self.run_unordered).run
+        )
         self._decoder = decoder
         self._completer = completer
         self._view = ClientView()
@@ -76,42 +79,10 @@ class EventRunner:
 
     def run(self, delivery: Delivery) -> Result:
         """Run the event to its end, or to where a failure, or an operator's order, stops it."""
-        orders = self._orders
-        if orders is None:
-            return self._run(delivery)
-        quiet = orders.quiet
-        ordered = None if quiet else self._obey(orders, delivery)
-        if ordered is not None:
-            return ordered
-        result = self._run(delivery)
-        if result.outcome is not None and delivery.replayed:
-            orders.replayed(delivery.partition, delivery.offset, asked_for(delivery.ended))
-        elif result.outcome is not None and not quiet:
-            orders.ended(delivery.partition, delivery.offset)
-        return result
+        return self._ordered(delivery)
 
-    def _obey(self, orders: GroupOrders, delivery: Delivery) -> Result | None:
-        """What an operator has ordered for this event; None when it is to be run."""
-        paused = orders.paused
-        if paused is not None:
-            # It was not tried, so what was tried before must not be counted on.
-            ended = History(delivery).anew() | (delivery.ended & {POISON})
-            return Result(delivery, None, paused, retry_after=PAUSED_SECONDS, ended=ended)
-        skip = orders.skip_of(delivery.partition, delivery.offset)
-        if skip is None or delivery.replayed:
-            return None
-        self._log.warning(
-            "event %s at %s is passed over, as %s ordered at %s (%s)",
-            delivery.event_id,
-            Position(self._topic, delivery.partition, delivery.offset),
-            skip.by,
-            skip.at,
-            skip.reason or "no reason given",
-        )
-        orders.ended(delivery.partition, delivery.offset)
-        return Result(delivery, Outcome.SKIPPED)
-
-    def _run(self, delivery: Delivery) -> Result:
+    def run_unordered(self, delivery: Delivery) -> Result:
+        """As `run`, without looking at operators' orders, for whoever obeys them himself."""
         try:
             event = self._read(delivery)
         except (DecodeError, RowGoneError) as error:

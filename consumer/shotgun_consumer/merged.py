@@ -85,9 +85,9 @@ class MergedRunner:
     """Passes each event through several plugins, in order. Belongs to one worker thread.
 
     The first that leaves the event unfinished keeps it from those behind it. What a plugin has ended is not run
-    again when the event comes back: besides the callbacks' keys, `ended` then has one key for each plugin that has
-    ended the event as a whole, with its outcome. Each plugin decodes the event for itself, so no other one sees what
-    it does to it.
+    again when the event comes back: among the texts that travel with it is then one for each plugin that has ended the
+    event as a whole, with its outcome. The tries of each plugin are counted on their own. Each plugin decodes the event
+    for itself, so no other one sees what it does to it.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
@@ -95,27 +95,26 @@ class MergedRunner:
 
     def run(self, delivery: Delivery) -> Result:
         """Run the event through all plugins that have not ended it. It ends as the worst of their outcomes."""
-        ended = set(delivery.ended)
+        texts = delivery.ended
         outcomes = []
         for part in self._parts:
             outcome = _ended_before(part.plugin, delivery.ended)
             if outcome is None:
                 result = (
-                    part.run(replace(delivery, ended=frozenset(ended)))
+                    part.run(replace(delivery, ended=texts))
                     if part.wants(delivery)
                     else Result(delivery, Outcome.FILTERED)
                 )
-                ended |= result.ended
                 outcome = result.outcome
                 if outcome is None:
-                    return replace(result, delivery=delivery, ended=frozenset(ended))
-                ended.add(_key(part.plugin, outcome))
+                    return replace(result, delivery=delivery)
+                texts = texts | {_key(part.plugin, outcome)}
             outcomes.append(outcome)
-        return Result(delivery, next(one for one in _WORST_FIRST if one in outcomes), ended=frozenset(ended))
+        return Result(delivery, next(one for one in _WORST_FIRST if one in outcomes))
 
 
 def _key(plugin: str, outcome: Outcome) -> str:
-    # No callback's key begins with a slash.
+    # No callback's key begins with a slash, and this is no phrase (see History).
     return f"{plugin}//{outcome.value}"
 
 

@@ -26,13 +26,13 @@ from shotgun_schemas.codec import Decoder
 from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 
 from .connections import connector
-from .delivery import Delivery, Result
 from .event_runner import EventRunner
 from .fleet import Fleet
 from .group import Group, GroupState
 from .header_filter import wanted_by
 from .merged import GroupPlan, MergedRunner, Part, check_groups, qualified
 from .metrics import GroupMetrics, Metrics
+from .ordered_run import OrderedRun
 from .oversize import RowCompleter
 from .plugin_config import plugin_config
 from .plugin_files import find_plugin_files
@@ -222,12 +222,19 @@ class ConsumerService:
             for _ in range(min(one.concurrency for one in options))
         ]
         wants = [part.wants for part in workers[0]]
-        if is_merged:
-            return Version(
-                lambda delivery: any(wanted(delivery) for wanted in wants),
-                [MergedRunner(parts).run for parts in workers],
-            )
-        return Version(wants[0], [part.run for (part,) in workers])
+        orders = supervision.orders(self._name(plan))
+        return Version(
+            (lambda delivery: any(wanted(delivery) for wanted in wants)) if is_merged else wants[0],
+            [
+                OrderedRun(
+                    orders,
+                    stream.topic,
+                    log if is_merged else plan.plugins[0].logger,
+                    MergedRunner(parts).run if is_merged else parts[0].run,
+                ).run
+                for parts in workers
+            ],
+        )
 
     def _part(
         self,
@@ -245,12 +252,8 @@ class ConsumerService:
                 [spec.filter.wants for spec in plugin.callbacks], deliver_backfill=options.deliver_backfill
             ),
             self._event_runner(
-                plugin,
-                name,
-                stream,
-                self._metrics.group(name, plan.name),
-                supervision,
-            ),
+                plugin, name, stream, self._metrics.group(name, plan.name), supervision
+            ).run_unordered,
         )
 
     def _event_runner(
@@ -260,7 +263,7 @@ class ConsumerService:
         stream: Stream,
         metrics: GroupMetrics,
         supervision: Supervision,
-    ) -> Callable[[Delivery], Result]:
+    ) -> EventRunner:
         return EventRunner(
             plugin,
             group,
@@ -272,7 +275,7 @@ class ConsumerService:
             metrics=metrics,
             watch=supervision.calls,
             orders=supervision.orders(group),
-        ).run
+        )
 
     def _consumer_factory(self, group: str) -> MakeConsumer:
         def make(**callbacks: Any) -> tuple[Consumer, ClientWatch]:
