@@ -46,7 +46,7 @@ def load_plugins(paths: Sequence[Path], settings: ConsumerSettings, config: Conf
     return PluginSet(tuple(loaded), failures)
 
 
-def report(plugins: PluginSet, *, remedy: str) -> None:
+def report(plugins: PluginSet, *, remedy: str = "correct it and restart") -> None:
     """Log what was loaded, what is suspicious, and what could not be loaded. `remedy` says what to do about it."""
     for plugin in plugins.loaded:
         describe(plugin, "loaded")

@@ -49,12 +49,12 @@ class Parts:
     def _part(self, name: str) -> Part:
         def run(delivery: Delivery) -> Result:
             self.ran.append(name)
-            self.tries.append(History(delivery).attempt)
             outcome = self.outcomes[name]
             history = History(delivery)
             if not history.has_ended(f"{name}/first"):
                 history.end(f"{name}/first", Outcome.SUCCEEDED)
-            ended = history.again if outcome is None else frozenset()
+            self.tries.append(history.attempt(f"{name}/second"))
+            ended = history.again(f"{name}/second") if outcome is None else frozenset()
             return Result(delivery, outcome, "it failed", retry_after=3.0, ended=ended)
 
         return Part(name, lambda delivery: name not in self.unwanted, run)
