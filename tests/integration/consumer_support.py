@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import textwrap
 import urllib.error
 import urllib.request
@@ -82,13 +84,21 @@ class EventStream:
                 self.write(one.id, value, [*_headers(one), *((k, v.encode()) for k, v in headers.items())])
             self._producer.commit_transaction(PATIENCE)
 
+    def publish_at(self, one: Event, timestamp: float) -> None:
+        """Write one event whose record has this time, in seconds since 1970."""
+        self._producer.begin_transaction()
+        self.write(one.id, codec.encode(one), _headers(one), timestamp)
+        self._producer.commit_transaction(PATIENCE)
+
     def publish_raw(self, number: int, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """Write one record as it is."""
         self._producer.begin_transaction()
         self.write(number, value, headers)
         self._producer.commit_transaction(PATIENCE)
 
-    def write(self, number: int, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+    def write(
+        self, number: int, value: bytes, headers: list[tuple[str, bytes]], timestamp: float = 0
+    ) -> None:
         """Put one record into the open transaction."""
         if len(self._producer) > 10_000:
             self._producer.flush(PATIENCE)
@@ -98,6 +108,7 @@ class EventStream:
             value=value,
             headers=headers,  # type: ignore[arg-type]
             partition=number % self.partitions,
+            timestamp=int(timestamp * 1000),
         )
 
     def committed(self, group: str) -> dict[int, int]:
@@ -198,6 +209,18 @@ class Team:
         }
         path.write_text(yaml.safe_dump(settings))
         return path
+
+    def command(self, *arguments: str, **consumer: Any) -> subprocess.CompletedProcess[str]:
+        """Run another command of `shotgun-consumer` with this configuration, to its end."""
+        own = Path(sys.executable).with_name("shotgun-consumer")
+        return subprocess.run(
+            [str(own), *arguments, "--config", str(self.config(**consumer))],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
 
     def run(self, *arguments: str, **consumer: Any) -> Member:
         """Start a consumer process."""
