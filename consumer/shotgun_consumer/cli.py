@@ -29,6 +29,7 @@ from .commands.dead_letters import dead_letters
 from .commands.orders import pause, resume, skip
 from .commands.groups import groups
 from .commands.rewind import rewind
+from .commands.tail import tail
 from .plugin_config import plugin_config
 from .plugin_set import load_plugins
 from .service import SERVICE, ConsumerService
@@ -47,7 +48,7 @@ def commands() -> None:
 
 for _command in (pause, resume, skip, dead_letters):
     commands.add_command(_command)
-for command in (groups, rewind):
+for command in (groups, rewind, tail):
     commands.add_command(command)
 
 
