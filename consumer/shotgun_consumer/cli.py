@@ -28,6 +28,7 @@ from . import try_event as trying
 from .commands.dead_letters import dead_letters
 from .commands.orders import pause, resume, skip
 from .commands.groups import groups
+from .commands.migrate import migrate
 from .commands.positions import positions
 from .commands.rewind import rewind
 from .commands.tail import tail
@@ -49,7 +50,7 @@ def commands() -> None:
 
 for _command in (pause, resume, skip, dead_letters):
     commands.add_command(_command)
-for command in (groups, positions, rewind, tail):
+for command in (groups, migrate, positions, rewind, tail):
     commands.add_command(command)
 
 

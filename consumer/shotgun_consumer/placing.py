@@ -32,12 +32,16 @@ class Placing:
         self.unfinished_ids = 0
         self.smallest_id: int | None = None
         """The smallest id that the topic holds; None while none was seen."""
+        self.highest_id: int | None = None
+        """The highest one."""
 
     def add(self, record: Record) -> None:
         """Take in one record."""
         number = record.event_id
         if number is not None and (self.smallest_id is None or number < self.smallest_id):
             self.smallest_id = number
+        if number is not None and (self.highest_id is None or number > self.highest_id):
+            self.highest_id = number
         # A foreign record is nobody's event: it stands in nobody's way.
         done = number is None or self._is_done(number)
         if not done:

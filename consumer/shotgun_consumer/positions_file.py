@@ -40,7 +40,7 @@ class GroupExport:
         """Whether the group was through with this event."""
         if event_id <= self.done_up_to:
             return True
-        index = bisect.bisect_right(self.done, (event_id, event_id + 1)) - 1
+        index = bisect.bisect_right(self.done, event_id, key=lambda span: span[0]) - 1
         return index >= 0 and self.done[index][0] <= event_id <= self.done[index][1]
 
     @property

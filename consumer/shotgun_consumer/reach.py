@@ -13,10 +13,11 @@ from shotgun_schemas.checkpoint import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far back the stream goes. `checkpoint` is that of this topic; None: unknown. `smallest_id`: None: empty."""
+    """How far the stream goes, back and on. `checkpoint` is that of this topic, None: unknown. No ids: it is empty."""
 
     checkpoint: Checkpoint | None
     smallest_id: int | None
+    highest_id: int | None = None
 
     def missing(self, first: int) -> tuple[int, int] | None:
         """The ids from `first` on that the stream lacks, as the range that covers them; None when it holds them all."""
@@ -27,8 +28,25 @@ class Reach:
         lacking = _cut((first, self.checkpoint.start_head), self.checkpoint)
         return (lacking[0][0], lacking[-1][1]) if lacking else None
 
-    def refusal(self, first: int) -> str | None:
-        """Why a group cannot be placed at `first`, and what to do; None when it can."""
+    def refusal(self, first: int, last_done: int | None = None) -> str | None:
+        """Why a group cannot be placed, and what to do; None when it can.
+
+        `first` is the first event that it needs, `last_done` the last one that it was through with: while that is not
+        in the stream, it would come later and be run again.
+        """
+        return self._too_late(first) or (None if last_done is None else self._too_early(last_done))
+
+    def _too_early(self, last_done: int) -> str | None:
+        come_to = max(self.highest_id or 0, self.checkpoint.head if self.checkpoint else 0)
+        if come_to >= last_done:
+            return None
+        return (
+            f"the topic has only come to event {come_to}, but everything up to event {last_done} was done and would be "
+            "run again when it is published. Wait until `shotgun-producer status` shows a larger head, and run this "
+            "again"
+        )
+
+    def _too_late(self, first: int) -> str | None:
         missing = self.missing(first)
         if missing is None:
             return None

@@ -19,11 +19,12 @@ from .view import StreamView, myself
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is known of a group: which events it was through with, and the first that it needs."""
+    """What is known of a group: which events it was through with, the first that it needs, the last that was done."""
 
     group: str
     is_done: IsDone
     first_needed: int
+    last_done: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,10 @@ def plan_positions(view: StreamView, wishes: list[Wish]) -> list[Plan]:
     checkpoint = view.checkpoint()
     refusals: dict[str, list[str]] = {}
     for wish in wishes:
-        refusal = Reach(checkpoint, placings[wish.group].smallest_id).refusal(wish.first_needed)
+        seen = placings[wish.group]
+        refusal = Reach(checkpoint, seen.smallest_id, seen.highest_id).refusal(
+            wish.first_needed, wish.last_done
+        )
         if refusal is not None:
             refusals.setdefault(refusal, []).append(wish.group)
     if refusals:

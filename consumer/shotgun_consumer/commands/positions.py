@@ -97,7 +97,7 @@ def import_(
     """
     log_to_stderr(settings)
     groups = _chosen(decode(file.read(), file.name), names, file.name)
-    wishes = [Wish(group.group, group.is_done, group.first_needed) for group in groups]
+    wishes = [Wish(group.group, group.is_done, group.first_needed, group.highest_done) for group in groups]
     with open_view(settings) as view:
         plans = plan_positions(view, wishes)
         text = "\n".join(table([COLUMNS, *(plan.as_row() for plan in plans)]))
