@@ -30,6 +30,7 @@ from .commands.orders import pause, resume, skip
 from .commands.groups import groups
 from .commands.migrate import migrate
 from .commands.positions import positions
+from .commands.replay import replay
 from .commands.rewind import rewind
 from .commands.tail import tail
 from .plugin_config import plugin_config
@@ -50,7 +51,7 @@ def commands() -> None:
 
 for _command in (pause, resume, skip, dead_letters):
     commands.add_command(_command)
-for command in (groups, migrate, positions, rewind, tail):
+for command in (groups, migrate, positions, replay, rewind, tail):
     commands.add_command(command)
 
 

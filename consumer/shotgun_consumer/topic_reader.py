@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from shotgun_runtime.errors import KafkaRefusedError, StreamError
+from shotgun_runtime.errors import ConfigurationError, KafkaRefusedError, StreamError
 from shotgun_runtime.kafka import BrokerWatch, consumer_config, explain, is_refusal, new_consumer
 from shotgun_runtime.settings import Settings
 
@@ -38,16 +38,33 @@ class Record:
     timestamp: float
 
 
-class EventMissingError(StreamError):
-    """The topic does not hold the event. `earlier` and `later` are its nearest neighbours by id, None without one."""
+class _Nearest:
+    """The neighbours of an id, among those that were seen."""
 
-    def __init__(self, topic: str, event_id: int, earlier: int | None, later: int | None) -> None:
-        self.earlier, self.later = earlier, later
-        near = " and ".join(str(found) for found in (earlier, later) if found is not None)
-        hint = f"the nearest are {near}" if near else "it holds no event at all"
-        super().__init__(f"event {event_id} is not in {topic}; {hint}")
+    def __init__(self, event_id: int) -> None:
+        self.event_id = event_id
+        self.earlier: int | None = None
+        self.later: int | None = None
 
-    exit_code = 2
+    def see(self, other: int) -> None:
+        if other < self.event_id:
+            self.earlier = other if self.earlier is None else max(self.earlier, other)
+        else:
+            self.later = other if self.later is None else min(self.later, other)
+
+    def __str__(self) -> str:
+        near = " and ".join(str(found) for found in (self.earlier, self.later) if found is not None)
+        return f"the nearest to {self.event_id} are {near}" if near else "it holds no other event"
+
+
+class EventMissingError(ConfigurationError):
+    """The topic does not hold some events. The message names them, and the nearest ones that it holds."""
+
+    def __init__(self, topic: str, missing: Collection[int], near: _Nearest) -> None:
+        names = ", ".join(map(str, sorted(missing)))
+        what = f"event {names} is" if len(missing) == 1 else f"events {names} are"
+        hint = f"; {near}" if near.event_id in missing else ""
+        super().__init__(f"{what} not in {topic}{hint}")
 
 
 class TopicReader:
@@ -118,28 +135,35 @@ class TopicReader:
     def find(self, event_id: int, limits: Bounds) -> Record:
         """The event's own record; the newest one if the topic holds the event more than once.
 
-        Found by reading from the ends backwards, in growing steps: ids are not in order, so nothing can be bisected.
         Raises EventMissingError when it is not there.
         """
-        tops = {partition: end for partition, (_, end) in limits.items()}
-        step, earlier, later = _FIRST_STEP, None, None
-        while spans := {
-            p: (max(limits[p][0], top - step), top) for p, top in tops.items() if top > limits[p][0]
-        }:
-            found: Record | None = None
+        return self.find_all([event_id], limits)[event_id]
+
+    def find_all(self, event_ids: Collection[int], limits: Bounds) -> dict[int, Record]:
+        """As `find`, for several events.
+
+        Found by reading from the ends backwards, in growing steps: ids are in no order, so nothing can be bisected.
+        """
+        missing, found = set(event_ids), dict[int, Record]()
+        near = _Nearest(min(missing, default=0))
+        tops, step = {partition: end for partition, (_, end) in limits.items()}, _FIRST_STEP
+        while missing:
+            spans = {
+                partition: (max(limits[partition][0], top - step), top)
+                for partition, top in tops.items()
+                if top > limits[partition][0]
+            }
+            if not spans:
+                raise EventMissingError(self._topic, missing, near)
             for record in self.records(spans):
-                number = record.event_id
-                if number == event_id:
-                    found = record
-                elif number is not None and number < event_id:
-                    earlier = number if earlier is None else max(earlier, number)
-                elif number is not None:
-                    later = number if later is None else min(later, number)
-            if found is not None:
-                return found
+                if record.event_id in missing:
+                    found[record.event_id] = record
+                elif record.event_id is not None:
+                    near.see(record.event_id)
+            missing -= found.keys()
             tops = {partition: start for partition, (start, _) in spans.items()}
             step = min(_LAST_STEP, step * 4)
-        raise EventMissingError(self._topic, event_id, earlier, later)
+        return found
 
     def offsets_at(self, moment: datetime, limits: Bounds) -> dict[int, int]:
         """Of each partition the first offset with a record of that time or later; the end where there is none."""

@@ -111,6 +111,17 @@ class EventStream:
             timestamp=int(timestamp * 1000),
         )
 
+    def set_position(self, group: str, offset: int, metadata: str = "", partition: int = 0) -> None:
+        """Commit for a group without members. Waits until the group's coordinator, which may be new, takes it."""
+        pair = TopicPartition(self.topic, partition, offset, metadata)
+        request = ConsumerGroupTopicPartitions(group, [pair])
+
+        def accepted() -> bool:
+            answer = self.kafka.admin.alter_consumer_group_offsets([request])[group].result(PATIENCE)
+            return all(one.error is None for one in answer.topic_partitions)
+
+        wait_until(accepted, message=f"the position of {group} is set")
+
     def committed(self, group: str) -> dict[int, int]:
         """The group's committed offsets."""
         asked = ConsumerGroupTopicPartitions(

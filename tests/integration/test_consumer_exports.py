@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 from consumer_support import EventStream, Team, event
 from support import PATIENCE, Kafka, Process, wait_until
@@ -30,9 +30,7 @@ def old(kafka: Kafka, tmp_path: Path, spawn: Callable[..., Process]) -> Team:
     folder = tmp_path / "old"
     folder.mkdir()
     team = Team(folder, stream, spawn)
-    pair = TopicPartition(stream.topic, 0, 2, encode_marks(2, Marks(top=5, unfinished=(3,))))
-    request = ConsumerGroupTopicPartitions(team.group("everything"), [pair])
-    kafka.admin.alter_consumer_group_offsets([request])[team.group("everything")].result(PATIENCE)
+    stream.set_position(team.group("everything"), 2, encode_marks(2, Marks(top=5, unfinished=(3,))))
     return team
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from consumer_support import EventStream, Team, control_records, event
-from support import PATIENCE, Kafka, Process, wait_until
+from support import Kafka, Process, wait_until
 
 from shotgun_consumer.marks import Marks, encode_marks
 from shotgun_runtime.control import ControlWriter
@@ -43,22 +42,12 @@ def groups(team: Team, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
-def set_position(kafka: Kafka, topic: str, group: str, offset: int, metadata: str = "") -> None:
-    pair = TopicPartition(topic, 0, offset, metadata)
-    request = ConsumerGroupTopicPartitions(group, [pair])
-    kafka.admin.alter_consumer_group_offsets([request])[group].result(PATIENCE)
-
-
 def put(team: Team, key: str, **fields: Any) -> None:
     settings = load_settings(team.config(), {})
     ensure_topics(team.stream.kafka.admin, [control_topic(settings.stream)])
     writer = ControlWriter(settings)
     writer.put(key, by="alice on host7", reason="a test", **fields)
     writer.close()
-
-
-def delete_group(kafka: Kafka, group: str) -> None:
-    kafka.admin.delete_consumer_groups([group])[group].result(PATIENCE)
 
 
 # groups
@@ -72,7 +61,7 @@ def test_groups_shows_a_running_group_without_lag_and_one_that_lags(
         stream.publish_at(event(number), NOW + number)
     team.run().wait_ready()
     stream.wait_for_no_lag(team.group("everything"))
-    set_position(kafka, stream.topic, team.group("slow"), 2)
+    stream.set_position(team.group("slow"), 2)
     # When the groups are listed
     fast, slow = groups(team)
     # Then each has its state, its lag and its events
@@ -94,7 +83,7 @@ def test_groups_counts_what_is_unfinished_behind_finished_events(
     team: Team, stream: EventStream, kafka: Kafka
 ) -> None:
     stream.publish(event(n) for n in range(1, 8))
-    set_position(kafka, stream.topic, team.group("wide"), 1, encode_marks(1, Marks(top=5, unfinished=(3,))))
+    stream.set_position(team.group("wide"), 1, encode_marks(1, Marks(top=5, unfinished=(3,))))
     (wide,) = groups(team)
     assert wide["unfinished"] == 2
     assert wide["oldest"]["event_id"] == 2
@@ -103,7 +92,7 @@ def test_groups_counts_what_is_unfinished_behind_finished_events(
 def test_groups_tells_why_a_group_does_not_run(team: Team, stream: EventStream, kafka: Kafka) -> None:
     stream.publish(event(n) for n in range(1, 4))
     for name in ("held", "paused"):
-        set_position(kafka, stream.topic, team.group(name), 1)
+        stream.set_position(team.group(name), 1)
     put(team, f"hold/{team.group('held')}", until=time.time() + 60)
     put(team, f"pause/{team.group('paused')}")
     # The witness of a group that Kafka has forgotten
@@ -127,7 +116,6 @@ def test_groups_tells_why_a_group_does_not_run(team: Team, stream: EventStream, 
         (["groups", "--all", "--team", "x"], 2, "only one of them"),
         (["groups", "--set", "consumer.team="], 2, "no team is given"),
         (["groups", "--set", "stream.topic=no.such.topic"], 4, "no.such.topic"),
-        (["groups", "--set", "kafka.bootstrap_servers=127.0.0.1:9"], 1, "127.0.0.1:9"),
         (["rewind", "anim.misspelt", "--to-earliest", "--yes"], 2, "no group 'anim.misspelt' is known"),
     ],
 )
@@ -179,7 +167,7 @@ def test_rewind_finds_an_events_own_place_though_ids_are_in_no_order(
         stream.publish([event(number)])
     group = team.group("everything")
     for wanted, offset in ((15, 6), (12, 10), (20, 2)):
-        set_position(kafka, stream.topic, group, 0)
+        stream.set_position(group, 0)
         done = team.command("rewind", group, "--to-event", str(wanted), "--yes")
         assert done.returncode == 0, done.stderr
         assert stream.committed(group) == {0: offset}
@@ -201,8 +189,7 @@ def test_rewind_to_a_time_goes_to_the_first_event_of_that_time_in_each_partition
     for number, age in ((2, 7200), (4, 60), (3, 7200), (5, 50)):
         stream.publish_at(event(number), now - age)
     for pair in (0, 1):
-        request = ConsumerGroupTopicPartitions(group, [TopicPartition(stream.topic, pair, 0)])
-        kafka.admin.alter_consumer_group_offsets([request])[group].result(PATIENCE)
+        stream.set_position(group, 0, partition=pair)
     done = team.command("rewind", group, "--to-time", "1h", "--yes")
     assert done.returncode == 0, done.stderr
     assert stream.committed(group) == {0: 2, 1: 2}
@@ -217,7 +204,7 @@ def test_rewind_without_an_answer_or_in_a_dry_run_changes_nothing(
 ) -> None:
     stream.publish(event(n) for n in range(1, 6))
     group = team.group("everything")
-    set_position(kafka, stream.topic, group, 4)
+    stream.set_position(group, 4)
     dry = team.command("rewind", group, "--to-earliest", "--dry-run", "--json")
     assert dry.returncode == 0, dry.stderr
     assert json.loads(dry.stdout)["moved"] is False
@@ -233,7 +220,7 @@ def test_rewind_without_an_answer_or_in_a_dry_run_changes_nothing(
 def test_rewind_forgets_what_had_ended_ahead(team: Team, stream: EventStream, kafka: Kafka) -> None:
     stream.publish(event(n) for n in range(1, 6))
     group = team.group("everything")
-    set_position(kafka, stream.topic, group, 1, encode_marks(1, Marks(top=4)))
+    stream.set_position(group, 1, encode_marks(1, Marks(top=4)))
     assert team.command("rewind", group, "--to-earliest", "--yes").returncode == 0
     team.run()
     wait_until(lambda: team.notes("everything") == [1, 2, 3, 4, 5])
@@ -244,7 +231,7 @@ def test_a_second_command_waits_for_its_turn_and_a_dead_ones_hold_is_cleared(
 ) -> None:
     stream.publish(event(n) for n in range(1, 4))
     group = team.group("everything")
-    set_position(kafka, stream.topic, group, 2)
+    stream.set_position(group, 2)
     # While somebody else's command holds the group
     put(team, hold_key(team), until=time.time() + 600)
     refused = team.command("rewind", group, "--to-earliest", "--yes")

@@ -26,7 +26,7 @@ from shotgun_schemas.framing import DecodeError
 from ..group_positions import Member, Position, group_names, members_of, read_positions
 from ..placement import Witness
 from ..positions import bounds
-from ..topic_reader import Bounds, EventMissingError, Record, TopicReader
+from ..topic_reader import Bounds, Record, TopicReader
 
 CONTROL_SECONDS = 30.0
 _FIRST_WINDOW = 64
@@ -128,10 +128,7 @@ class StreamView:
             if to.moment is not None:
                 return reader.offsets_at(to.moment, limits), f"the first event since {to.moment.isoformat()}"
             assert to.event_id is not None
-            try:
-                record = reader.find(to.event_id, limits)
-            except EventMissingError as error:
-                raise ConfigurationError(f"{error}. Name one of these, or a time") from None
+            record = reader.find(to.event_id, limits)
             moment = datetime.fromtimestamp(record.timestamp, timezone.utc)
             # The event's own place is known in its own partition alone; in the others, time tells.
             others = reader.offsets_at(
