@@ -27,6 +27,7 @@ from . import check as checking
 from . import try_event as trying
 from .commands.dead_letters import dead_letters
 from .commands.orders import pause, resume, skip
+from .commands.doctor import doctor
 from .commands.groups import groups
 from .commands.migrate import migrate
 from .commands.positions import positions
@@ -51,7 +52,7 @@ def commands() -> None:
 
 for _command in (pause, resume, skip, dead_letters):
     commands.add_command(_command)
-for command in (groups, migrate, positions, replay, rewind, tail):
+for command in (doctor, groups, migrate, positions, replay, rewind, tail):
     commands.add_command(command)
 
 
