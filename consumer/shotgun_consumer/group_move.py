@@ -6,31 +6,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .group_positions import Position
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A group's old and new offsets by partition; an old one is None where the position was lost."""
+    """A group's old positions and new offsets by partition; an old one is missing where it was lost.
+
+    `ends` are the ends of the partitions.
+    """
 
     group: str
     topic: str
     place: str
-    old: Mapping[int, int | None]
+    old: Mapping[int, Position]
     new: Mapping[int, int]
+    ends: Mapping[int, int]
 
     @property
     def repeated(self) -> int:
-        """At most so many events are run again, those that had ended ahead included; transaction markers count."""
-        return sum(max(0, old - self.new[number]) for number, old in self.old.items() if old is not None)
+        """At most so many events are run again; transaction markers count."""
+        return sum(
+            position.finished_between(self.new[number], self.ends[number])
+            for number, position in self.old.items()
+        )
 
     @property
     def passed_over(self) -> int:
         """At most so many events are never run by the group; transaction markers count."""
-        return sum(max(0, self.new[number] - old) for number, old in self.old.items() if old is not None)
+        return sum(
+            max(0, self.new[number] - position.offset)
+            - position.finished_between(position.offset, self.new[number])
+            for number, position in self.old.items()
+        )
 
     @property
     def is_known(self) -> bool:
         """Whether all old positions are known."""
-        return all(old is not None for old in self.old.values())
+        return self.old.keys() == self.new.keys()
 
     def as_text(self) -> str:
         """What will happen, for people."""
@@ -52,8 +65,12 @@ class Move:
             "topic": self.topic,
             "place": self.place,
             "partitions": [
-                {"partition": number, "old_offset": self.old[number], "new_offset": self.new[number]}
-                for number in sorted(self.new)
+                {
+                    "partition": number,
+                    "old_offset": self.old[number].offset if number in self.old else None,
+                    "new_offset": offset,
+                }
+                for number, offset in sorted(self.new.items())
             ],
             "repeated_at_most": self.repeated if self.is_known else None,
             "passed_over_at_most": self.passed_over if self.is_known else None,

@@ -44,6 +44,13 @@ class Position:
         marks = self.marks
         return self.offset < offset <= marks.top and offset not in marks.unfinished
 
+    def finished_between(self, start: int, end: int) -> int:
+        """How many offsets from `start` up to, not including, `end` count as ended."""
+        below = max(0, min(end, self.offset) - start)
+        first, last = max(start, self.offset + 1), min(end - 1, self.marks.top)
+        ahead = max(0, last - first + 1) - sum(first <= one <= last for one in self.marks.unfinished)
+        return below + ahead
+
     @property
     def known_unfinished(self) -> int:
         """How many offsets up to the last one that has ended have not ended themselves."""

@@ -26,6 +26,7 @@ _BATCH = 1_000
 _FIRST_STEP = 10_000
 _LAST_STEP = 1_000_000
 _FETCH_MS = 10
+_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class TopicReader:
         try:
             quiet_since = time.monotonic()
             while open_spans:
-                messages = self._consumer.consume(_BATCH, 0.2)
+                messages = self._batch()
                 if messages:
                     quiet_since = time.monotonic()
                 elif time.monotonic() - quiet_since > PATIENCE_SECONDS:
@@ -125,7 +126,7 @@ class TopicReader:
         self._consumer.assign([TopicPartition(self._topic, *start) for start in starts.items()])
         while True:
             yield None
-            for message in self._consumer.consume(_BATCH, 0.2):
+            for message in self._batch():
                 error = message.error()
                 if error is None:
                     yield message
@@ -206,6 +207,11 @@ class TopicReader:
             answer.partition: answer.offset if answer.offset >= 0 else limits[answer.partition][1]
             for answer in answers
         }
+
+    def _batch(self) -> list[Message]:
+        # consume() would wait for the whole batch.
+        first = self._consumer.poll(_POLL_SECONDS)
+        return [] if first is None else [first, *self._consumer.consume(_BATCH, 0)]
 
     def _is_meant(self, message: Message, open_spans: dict[int, int]) -> bool:
         """Whether the record lies in its span; closes spans that are over."""

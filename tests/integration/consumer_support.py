@@ -221,13 +221,15 @@ class Team:
         path.write_text(yaml.safe_dump(settings))
         return path
 
-    def command(self, *arguments: str, **consumer: Any) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL, **consumer: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Run another command of `shotgun-consumer` with this configuration, to its end."""
         own = Path(sys.executable).with_name("shotgun-consumer")
         return subprocess.run(
             [str(own), *arguments, "--config", str(self.config(**consumer))],
             capture_output=True,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             text=True,
             timeout=PATIENCE,
             check=False,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -215,6 +217,21 @@ def test_rewind_without_an_answer_or_in_a_dry_run_changes_nothing(
     assert "add --yes" in asked.stderr
     assert stream.committed(group) == {0: 4}
     assert hold_key(team) not in control_records(kafka, stream.control_topic)
+
+
+def test_on_a_terminal_rewind_asks_first(team: Team, stream: EventStream) -> None:
+    stream.publish(event(n) for n in range(1, 6))
+    group = team.group("everything")
+    stream.set_position(group, 4)
+    for answer, code, offset in ((b"n\n", 5, 4), (b"y\n", 0, 0)):
+        terminal, stdin = pty.openpty()
+        os.write(terminal, answer)
+        done = team.command("rewind", group, "--to-earliest", stdin=stdin)
+        os.close(terminal)
+        os.close(stdin)
+        assert done.returncode == code, done.stderr
+        assert "Go on? [y/N]" in done.stderr
+        assert stream.committed(group) == {0: offset}
 
 
 def test_rewind_forgets_what_had_ended_ahead(team: Team, stream: EventStream, kafka: Kafka) -> None:

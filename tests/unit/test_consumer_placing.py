@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shotgun_consumer.group_move import Move
 from shotgun_consumer.group_positions import Position
 from shotgun_consumer.marks import Marks
 from shotgun_consumer.placing import Placing, forgotten
@@ -100,6 +101,33 @@ def test_far_below_the_newest_id_the_rest_counts_as_done() -> None:
 def test_a_map_that_is_too_long_is_said() -> None:
     assert not forgotten({0: Position(0, Marks(top=3_000, unfinished=tuple(range(1, 1_000))))})
     assert forgotten({0: Position(0, Marks(top=30_000, unfinished=tuple(range(1, 29_000, 2))))})
+
+
+def move(old: dict[int, Position], new: dict[int, int]) -> Move:
+    return Move("g", "t", "event 5", old, new, {0: 100, 1: 100})
+
+
+def test_a_move_says_how_many_events_are_run_again_or_never() -> None:
+    # Finished are 0 to 9, and of 10 to 20 all but 10, 12 and 13
+    wide = Position(10, Marks(top=20, unfinished=(12, 13)))
+    assert move({0: wide}, {0: 0}).repeated == 10 + 8
+    assert move({0: wide}, {0: 12}).repeated == 7
+    assert move({0: wide}, {0: 12}).passed_over == 1
+    assert move({0: wide}, {0: 30}).passed_over == 3 + 9
+    assert move({0: wide}, {0: 30}).repeated == 0
+    assert "where it is already" in move({0: Position(10)}, {0: 10}).as_text()
+    both = move({0: Position(10), 1: Position(10)}, {0: 4, 1: 15}).as_text()
+    assert both == (
+        "Group 'g' goes on at event 5: up to 6 events are run again; "
+        "up to 5 events are passed over and never run by this group."
+    )
+
+
+def test_a_lost_position_is_not_counted_from() -> None:
+    lost = move({}, {0: 4})
+    assert "its old position is lost" in lost.as_text()
+    assert lost.as_json()["repeated_at_most"] is None
+    assert lost.as_json()["partitions"] == [{"partition": 0, "old_offset": None, "new_offset": 4}]
 
 
 # Reach

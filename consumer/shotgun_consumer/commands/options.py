@@ -68,13 +68,14 @@ def parsed_by(read: Callable[[str], Start]) -> Callable[..., Start | None]:
 def require_yes(given: bool, question: str) -> None:
     """Let a person decide: by `--yes`, or by answering on a terminal. What will happen was said before.
 
-    Raises DecisionNeededError without an answer, click.Abort for a no.
+    Raises DecisionNeededError without an answer, and for a no.
     """
     if given:
         return
     if not sys.stdin.isatty():
         raise DecisionNeededError("nothing was changed; add --yes to do it")
-    click.confirm(question, abort=True, err=True)
+    if not click.confirm(question, err=True):
+        raise DecisionNeededError("nothing was changed")
 
 
 def log_to_stderr(settings: Settings) -> None:

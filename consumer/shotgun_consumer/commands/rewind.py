@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import click
 
@@ -95,7 +96,8 @@ def plan_move(view: StreamView, group: str, to: Start) -> Move:
     positions = view.require_group(group)
     limits = view.bounds()
     offsets, place = view.resolve(to, limits)
-    return _move(view, group, positions, offsets, place)
+    ends = {number: end for number, (_, end) in limits.items()}
+    return Move(group, view.topic, place, positions, offsets, ends)
 
 
 def rewind_group(
@@ -106,16 +108,11 @@ def rewind_group(
     Raises as `held_group`, and KafkaRefusedError when Kafka does not accept the position.
     """
     with held_group(view, writer, plan.group, f"rewind to {to}", say):
-        offsets = dict(plan.new)
-        if to.kind == "latest":
-            offsets = {partition: end for partition, (_, end) in view.bounds().items()}
-        positions = view.positions([plan.group])[plan.group]
-        write_positions(
-            view.client,
-            plan.group,
-            view.topic,
-            {number: Position(offset) for number, offset in offsets.items()},
-        )
+        ends = {number: end for number, (_, end) in view.bounds().items()}
+        offsets = ends if to.kind == "latest" else plan.new
+        done = replace(plan, old=view.positions([plan.group])[plan.group], new=offsets, ends=ends)
+        chosen = {number: Position(offset) for number, offset in offsets.items()}
+        write_positions(view.client, plan.group, view.topic, chosen)
         writer.put(
             control.group_key(plan.group),
             by=myself(),
@@ -125,11 +122,4 @@ def rewind_group(
             event_id=to.event_id,
             event_at=None,
         )
-    return _move(view, plan.group, positions, offsets, plan.place)
-
-
-def _move(
-    view: StreamView, group: str, positions: dict[int, Position], offsets: dict[int, int], place: str
-) -> Move:
-    old = {p: positions[p].offset if p in positions else None for p in view.partitions}
-    return Move(group, view.topic, place, old, offsets)
+    return done

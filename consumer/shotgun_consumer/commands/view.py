@@ -41,7 +41,6 @@ class StreamView:
         self.watch = watch
         self.topic = settings.stream.topic
         self.identity: TopicIdentity = _identity(client, self.topic)
-        self._control: ControlTopic | None = None
 
     @property
     def partitions(self) -> range:
@@ -50,15 +49,15 @@ class StreamView:
 
     def control(self) -> Mapping[str, ControlRecord]:
         """The control records as they stand now; none while there is no control topic."""
-        if self._control is None:
-            if (
-                self.settings.stream.control_topic
-                not in self.client.list_topics(timeout=CONTROL_SECONDS).topics
-            ):
-                return {}
-            self._control = ControlTopic(self.settings, watch=self.watch)
-        self._control.read_to_end(CONTROL_SECONDS)
-        return self._control.records
+        if self.settings.stream.control_topic not in self.client.list_topics(timeout=CONTROL_SECONDS).topics:
+            return {}
+        # A reader of its own each time: one that begins anew first waits for the fetch that it has under way.
+        reader = ControlTopic(self.settings, watch=self.watch)
+        try:
+            reader.read_to_end(CONTROL_SECONDS)
+            return reader.records
+        finally:
+            reader.close()
 
     @contextmanager
     def writer(self) -> Iterator[ControlWriter]:
@@ -151,11 +150,6 @@ class StreamView:
             return None
         return found if found is not None and found.topic_id == self.identity.topic_id else None
 
-    def close(self) -> None:
-        """Give the connections back."""
-        if self._control is not None:
-            self._control.close()
-
 
 @contextmanager
 def open_view(settings: Settings) -> Iterator[StreamView]:
@@ -168,11 +162,7 @@ def open_view(settings: Settings) -> Iterator[StreamView]:
     client = admin(settings)
     require_broker(client, settings.kafka.bootstrap_servers)
     try:
-        view = StreamView(settings, client, BrokerWatch(settings.kafka.bootstrap_servers))
-        try:
-            yield view
-        finally:
-            view.close()
+        yield StreamView(settings, client, BrokerWatch(settings.kafka.bootstrap_servers))
     except KafkaException as error:
         cause = error.args[0]
         message = f"Kafka at {settings.kafka.bootstrap_servers}: {explain(cause)}"
