@@ -26,10 +26,10 @@ from shotgun_runtime.shutdown import Shutdown, signal_handlers
 from . import check as checking
 from . import try_event as trying
 from .commands.dead_letters import dead_letters
-from .commands.orders import pause, resume, skip
 from .commands.doctor import doctor
 from .commands.groups import groups
 from .commands.migrate import migrate
+from .commands.orders import pause, resume, skip
 from .commands.positions import positions
 from .commands.replay import replay
 from .commands.rewind import rewind
@@ -50,10 +50,20 @@ def commands() -> None:
     """Run plugins that react to the events of a Shotgun site."""
 
 
-for _command in (pause, resume, skip, dead_letters):
+for _command in (
+    dead_letters,
+    doctor,
+    groups,
+    migrate,
+    pause,
+    positions,
+    replay,
+    resume,
+    rewind,
+    skip,
+    tail,
+):
     commands.add_command(_command)
-for command in (doctor, groups, migrate, positions, replay, rewind, tail):
-    commands.add_command(command)
 
 
 def _shortcuts(command: Callable[..., Any]) -> Callable[..., Any]:

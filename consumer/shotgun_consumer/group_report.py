@@ -16,7 +16,7 @@ from .hold import hold_in_force
 from .placement import Hold, Known, Witness, place
 from .topic_reader import Record
 
-State = Literal["running", "empty", "held", "paused", "waiting for a decision", "new"]
+State = Literal["running", "empty", "held", "paused", "stopped", "waiting for a decision", "new"]
 _COLUMNS = ("group", "state", "lag", "behind", "last event", "oldest unfinished")
 
 
@@ -97,6 +97,13 @@ def _state(found: Found, records: Mapping[str, ControlRecord], now: float) -> tu
     pause = records.get(control.pause_key(group))
     if pause is not None:
         return "paused", f"paused by {pause.by} since {pause.at}: {pause.reason or 'no reason was given'}"
+    stops = [
+        f"{found.known.topic}[{number}] stays at event {stop.fields.get('event_id')} since {stop.at}: {stop.reason}"
+        for number in range(found.known.identity.partitions)
+        if (stop := records.get(control.stop_key(group, number))) is not None
+    ]
+    if stops:
+        return "stopped", "; ".join(stops)
     if found.members:
         return "running", ""
     return ("empty", "") if found.positions else ("new", "it has no position yet")

@@ -93,10 +93,11 @@ def test_groups_counts_what_is_unfinished_behind_finished_events(
 
 def test_groups_tells_why_a_group_does_not_run(team: Team, stream: EventStream, kafka: Kafka) -> None:
     stream.publish(event(n) for n in range(1, 4))
-    for name in ("held", "paused"):
+    for name in ("held", "paused", "failed"):
         stream.set_position(team.group(name), 1)
     put(team, f"hold/{team.group('held')}", until=time.time() + 60)
     put(team, f"pause/{team.group('paused')}")
+    put(team, f"stop/{team.group('failed')}/0", offset=1, event_id=2)
     # The witness of a group that Kafka has forgotten
     topic_id = topic_identity(kafka.admin, stream.topic).topic_id
     put(team, f"group/{team.group('lost')}", topic_id=topic_id, partitions=1, event_id=2, event_at=None)
@@ -104,6 +105,8 @@ def test_groups_tells_why_a_group_does_not_run(team: Team, stream: EventStream, 
     assert found[team.group("held")]["state"] == "held"
     assert "alice on host7" in found[team.group("held")]["reason"]
     assert found[team.group("paused")]["state"] == "paused"
+    assert found[team.group("failed")]["state"] == "stopped"
+    assert "stays at event 2" in found[team.group("failed")]["reason"]
     lost = found[team.group("lost")]
     assert (lost["state"], lost["lag_offsets"]) == ("waiting for a decision", None)
     assert f"shotgun-consumer rewind {team.group('lost')} --to-event 2" in lost["reason"]
