@@ -10,10 +10,10 @@
 | `resume/<group>` | members try again the events that they stopped at; counts when it is new | |
 | `skip/<group>/<partition>/<offset>` | the event is passed over | `event_id` |
 | `stop/<group>/<partition>` | by members: the event that the partition stays at, and why | `offset`, `event_id` |
-| `replay/<group>/<partition>/<offset>/<callback>` | the event is run again (`*`: all callbacks) | `event_id`, `letter` |
+| `replay/<group>/<partition>/<offset>/<callback>` | the event is run again; `*`: by all callbacks | `event_id` |
 
 The value is a JSON object; a tombstone takes the record back. A hold that nobody renews ends at `until` by itself.
-`letter` is the key of the dead letter that is replayed, if it is one.
+For a dead letter, `replay` also has its key, `letter`.
 """
 
 from __future__ import annotations
