@@ -20,17 +20,22 @@ from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.health import Health
 from shotgun_runtime.http import StatusServer
 from shotgun_runtime.log import close_logging, configure_logging
-from shotgun_runtime.settings import Settings, require_consumer, require_kafka
+from shotgun_runtime.settings import Settings, require_consumer
 from shotgun_runtime.shutdown import Shutdown, signal_handlers
-from shotgun_runtime.start import Start, parse_start
 
 from . import check as checking
 from . import try_event as trying
 from .commands.dead_letters import dead_letters
+from .commands.doctor import doctor
+from .commands.groups import groups
+from .commands.migrate import migrate
 from .commands.orders import pause, resume, skip
+from .commands.positions import positions
+from .commands.replay import replay
+from .commands.rewind import rewind
+from .commands.tail import tail
 from .plugin_config import plugin_config
 from .plugin_set import load_plugins
-from .rewind import rewind as rewind_group
 from .service import SERVICE, ConsumerService
 
 log = logging.getLogger(__name__)
@@ -45,7 +50,19 @@ def commands() -> None:
     """Run plugins that react to the events of a Shotgun site."""
 
 
-for _command in (pause, resume, skip, dead_letters):
+for _command in (
+    dead_letters,
+    doctor,
+    groups,
+    migrate,
+    pause,
+    positions,
+    replay,
+    resume,
+    rewind,
+    skip,
+    tail,
+):
     commands.add_command(_command)
 
 
@@ -165,38 +182,6 @@ def try_plugin(settings: Settings, plugin: Path, given: str, as_json: bool) -> i
         for line in trying.as_text(event, done, writes):
             click.echo(line)
     return 0 if done.outcome in trying.ENDED_WELL else 1
-
-
-@commands.command()
-@click.argument("group")
-@click.option("--to-earliest", is_flag=True, help="Go on at the first event of the stream.")
-@click.option("--to-latest", is_flag=True, help="Go on at the end: everything up to now is passed over.")
-@click.option("--to-event", metavar="ID", help="Go on at the first event with this id or a larger one.")
-@config_options
-def rewind(settings: Settings, group: str, to_earliest: bool, to_latest: bool, to_event: str | None) -> None:
-    """Set the position of GROUP, which must have no members.
-
-    A group that holds because its position is lost leaves Kafka's group by itself and goes on a moment after this.
-    """
-    if sum((to_earliest, to_latest, to_event is not None)) != 1:
-        raise click.UsageError(
-            "say where to go on: exactly one of --to-earliest, --to-latest and --to-event ID"
-        )
-    require_kafka(settings.kafka)
-    configure_logging(settings.logging, service=SERVICE, stream=sys.stderr)
-    offsets = rewind_group(settings, group, _target(to_earliest, to_event))
-    for partition, offset in sorted(offsets.items()):
-        click.echo(f"{group}: {settings.stream.topic}[{partition}] goes on at offset {offset}")
-
-
-def _target(to_earliest: bool, to_event: str | None) -> Start:
-    if to_event is None:
-        return Start("earliest" if to_earliest else "latest")
-    if not (to_event.isascii() and to_event.isdigit()):
-        raise click.BadParameter(
-            f"{to_event!r} is no event id; give a number such as 123456", param_hint="--to-event"
-        )
-    return parse_start(to_event)
 
 
 def _registry() -> CollectorRegistry:

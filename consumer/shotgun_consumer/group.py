@@ -16,6 +16,7 @@ from shotgun_runtime.errors import StreamError
 from shotgun_runtime.kafka import explain
 from shotgun_runtime.shutdown import Deadline
 
+from .hold import HoldWatch, hold_reason
 from .metrics import GroupMetrics
 from .placement import Hold, Witness
 from .positions import Positions
@@ -27,6 +28,7 @@ from .worker import Worker
 log = logging.getLogger(__name__)
 
 HOLD_CHECK_SECONDS = 2.0
+ASKED_CHECK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Group:
         self._stopping = threading.Event()
         self._deadline: Deadline | None = None
         self._epochs = itertools.count(1)
+        self._held = HoldWatch()
         self._reason = "starting"
         self._witnessed = False
         self._next_witness = 0.0
@@ -115,7 +118,7 @@ class Group:
     def _attempt(self, worker: Worker) -> str | None:
         """One membership. Returns the problem that keeps the group from working, None when it had worked."""
         try:
-            hold = self._positions.check()
+            hold = self._asked_to_hold() or self._positions.check()
             if hold is not None:
                 self._hold(hold)
                 return None
@@ -154,30 +157,43 @@ class Group:
     def _ending_deadline(self) -> Deadline:
         return self._deadline or Deadline.after(self._member.revoke_timeout)
 
+    def _asked_to_hold(self) -> Hold | None:
+        """The hold that a command has put on the group."""
+        group = self._member.group
+        record = self._held.look(self._stream.hold(group), time.monotonic(), time.time())
+        return None if record is None else Hold(hold_reason(group, record), is_decision=False)
+
     def _hold(self, hold: Hold) -> None:
-        """Stay out of the group, so that its offsets can be altered, until there is a position again."""
-        log.error("%s", hold.reason)
-        self._reason = hold.reason
-        self._metrics.waiting.set(1)
+        """Stay out of the group, so that its offsets can be altered, until nothing stands in the way any more."""
+        self._say_held(hold)
         try:
-            while not self._stopping.wait(HOLD_CHECK_SECONDS):
+            while not self._stopping.wait(HOLD_CHECK_SECONDS if hold.is_decision else ASKED_CHECK_SECONDS):
                 try:
-                    again = self._positions.check()
+                    again = self._asked_to_hold() or self._positions.check()
                 except (KafkaException, StreamError):
                     continue
                 if again is None:
-                    log.info("Group %s goes on: it has a position again", self._member.group)
+                    log.info("Group %s goes on", self._member.group)
                     return
-                if again != hold:
-                    log.error("%s", again.reason)
-                    hold = again
-                    self._reason = hold.reason
+                # The reason of a hold that was asked for changes whenever it is renewed.
+                if again.is_decision != hold.is_decision or (again.is_decision and again != hold):
+                    self._say_held(again)
+                hold = again
         finally:
             self._metrics.waiting.set(0)
+
+    def _say_held(self, hold: Hold) -> None:
+        log.log(logging.ERROR if hold.is_decision else logging.INFO, "%s", hold.reason)
+        self._reason = hold.reason
+        self._metrics.waiting.set(int(hold.is_decision))
 
     def _observe(self, session: Session, topic_id: str) -> None:
         """About once a second: is the group ready, is the topic still the same, and what is there to witness."""
         self._reason = "" if session.joined else "joining the group"
+        asked = self._asked_to_hold()
+        if asked is not None:
+            session.ending = asked
+            return
         identity = self._stream.identity
         if identity.topic_id != topic_id:
             session.ending = "its topic was deleted and made anew"

@@ -47,9 +47,14 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Somebody must decide where the group goes on. The reason names the command that decides."""
+    """The group must not be joined now.
+
+    `is_decision`: somebody must decide where it goes on, and the reason names the command that decides. Otherwise a
+    command has asked its members to stay out for a moment.
+    """
 
     reason: str
+    is_decision: bool = True
 
 
 @dataclass(frozen=True, slots=True)

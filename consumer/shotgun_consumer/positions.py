@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 
 from confluent_kafka import (
     Consumer,
@@ -17,20 +16,18 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from shotgun_runtime.errors import StreamError
 from shotgun_runtime.kafka import BrokerWatch, consumer_config, new_consumer
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.start import Start
 
-from .delivery import event_id_of
 from .marks import NO_MARKS, Marks, decode_marks
 from .placement import Hold, Known, place
 from .stream import Stream
+from .topic_reader import TopicReader
 
 log = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 15.0
-_SCAN_BATCH = 1_000
 
 
 class Positions:
@@ -198,7 +195,7 @@ def bounds(client: AdminClient, topic: str, partitions: Iterable[int]) -> dict[i
 def resolve_start(
     settings: Settings, watch: BrokerWatch, start: Start, limits: Mapping[int, tuple[int, int]]
 ) -> dict[int, int]:
-    """The offset of each partition at which `start` lies. Raises KafkaException.
+    """The offset of each partition at which `start` lies. Raises StreamError.
 
     For an event id that is the first record whose id is as large or larger, found by reading from the beginning.
     """
@@ -206,50 +203,8 @@ def resolve_start(
         return {partition: low for partition, (low, _) in limits.items()}
     if start.kind == "latest":
         return {partition: high for partition, (_, high) in limits.items()}
-    config = consumer_config(settings, watch=watch, enable_partition_eof=True)
-    reader = new_consumer(config)
-    try:
+    with closing(TopicReader(settings, watch)) as reader:
         if start.moment is not None:
-            return _at_moment(reader, settings.stream.topic, start.moment, limits)
+            return reader.offsets_at(start.moment, limits)
         assert start.event_id is not None
-        return _at_event(reader, settings.stream.topic, start.event_id, limits)
-    finally:
-        reader.close()
-
-
-def _at_moment(
-    reader: Consumer, topic: str, moment: datetime, limits: Mapping[int, tuple[int, int]]
-) -> dict[int, int]:
-    millis = int(moment.timestamp() * 1000)
-    asked = [TopicPartition(topic, partition, millis) for partition in limits]
-    answers = reader.offsets_for_times(asked, timeout=REQUEST_SECONDS)
-    return {
-        answer.partition: answer.offset if answer.offset >= 0 else limits[answer.partition][1]
-        for answer in answers
-    }
-
-
-def _at_event(
-    reader: Consumer, topic: str, event_id: int, limits: Mapping[int, tuple[int, int]]
-) -> dict[int, int]:
-    found = {partition: high for partition, (low, high) in limits.items() if low >= high}
-    looking = {partition: high for partition, (_, high) in limits.items() if partition not in found}
-    reader.assign([TopicPartition(topic, partition, limits[partition][0]) for partition in looking])
-    quiet_since = time.monotonic()
-    while looking:
-        messages = reader.consume(_SCAN_BATCH, 1.0)
-        if messages:
-            quiet_since = time.monotonic()
-        elif time.monotonic() - quiet_since > 4 * REQUEST_SECONDS:
-            raise StreamError(f"no answer from Kafka while looking for event {event_id} in {topic}")
-        for message in messages:
-            partition, offset = message.partition(), message.offset()
-            if partition not in looking or offset is None:
-                continue
-            error = message.error()
-            key = event_id_of(message.key()) if error is None else None
-            at_end = error is not None and error.code() == KafkaError._PARTITION_EOF
-            if at_end or offset >= looking[partition] or (key is not None and key >= event_id):
-                found[partition] = min(offset, looking.pop(partition))
-                reader.incremental_unassign([TopicPartition(topic, partition)])
-    return found
+        return reader.offsets_from(start.event_id, limits)

@@ -166,6 +166,11 @@ class Stream:
         with self._lock:
             self._notices[key] = None
 
+    def hold(self, group: str) -> ControlRecord | None:
+        """The newest hold that a command has put on a group."""
+        assert self._control is not None
+        return self._control.get(control.hold_key(group))
+
     def offer_witness(self, group: str, witness: Witness) -> None:
         """Have this witness written with the next beat, unless the control topic has the same already."""
         with self._lock:

@@ -19,6 +19,7 @@ from shotgun_runtime.shotgun import (
     connect_raw,
     explain_site_error,
 )
+from shotgun_runtime.site_clock import clock_skew
 from shotgun_schemas.event import ENTITY_TYPE
 
 from .errors import HaltedError
@@ -27,7 +28,6 @@ from .page import Row
 from .page_size import LARGEST
 from .site_request import Request
 from .site_voice import TOLERATED_FAILURES, Voice
-from .times import clock_skew
 
 T = TypeVar("T")
 

@@ -34,14 +34,3 @@ def kafka_timestamp(created_at: float | None, now: float) -> int:
     if created_at is None:
         return 0
     return max(0, int(min(created_at, now) * 1000))
-
-
-def clock_skew(server: float | None, asked: float, answered: float) -> float | None:
-    """Seconds by which the site's clock is ahead, at the least; None when it told no time.
-
-    Its whole second `server` was read at some moment between `asked` and `answered` of this machine's clock, so a slow
-    answer is no skew.
-    """
-    if server is None:
-        return None
-    return max(0.0, server - answered) - max(0.0, asked - (server + 1))

@@ -7,6 +7,17 @@ _AGREEMENT_SECONDS = 5.0
 _SLACK_SECONDS = 2.0
 
 
+def clock_skew(server: float | None, asked: float, answered: float) -> float | None:
+    """Seconds by which the site's clock is ahead, at the least; None when it told no time.
+
+    Its whole second `server` was read at some moment between `asked` and `answered` of this machine's clock, so a slow
+    answer is no skew.
+    """
+    if server is None:
+        return None
+    return max(0.0, server - answered) - max(0.0, asked - (server + 1))
+
+
 class SiteClock:
     """Server time carried on by a monotonic clock. Pure, one owner; it never goes backwards.
 

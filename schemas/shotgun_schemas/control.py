@@ -5,14 +5,15 @@
 | `schema/<fingerprint>` | a writer's schema, so that older readers can resolve it | `schema`: the Avro schema as text |
 | `backfill/<job>` | a job for the active producer | set by the job |
 | `group/<group>` | witness of a position, refreshed each minute | `topic_id`, `partitions`, `event_id`, `event_at` |
-| `hold/<group>` | members drain and leave the group until it is lifted | |
+| `hold/<group>` | members drain and leave the group until it is lifted | `until`: seconds since 1970, see below |
 | `pause/<group>` | an operator's pause: members start no event until it is taken back | |
 | `resume/<group>` | members try again the events that they stopped at; counts when it is new | |
 | `skip/<group>/<partition>/<offset>` | the event is passed over | `event_id` |
 | `stop/<group>/<partition>` | by members: the event that the partition stays at, and why | `offset`, `event_id` |
-| `replay/<group>/<partition>/<offset>/<callback>` | the event is run again | |
+| `replay/<group>/<partition>/<offset>/<callback>` | the event is run again; `*`: by all callbacks | `event_id` |
 
-The value is a JSON object; a tombstone takes the record back.
+The value is a JSON object; a tombstone takes the record back. A hold that nobody renews ends at `until` by itself.
+For a dead letter, `replay` also has its key, `letter`.
 """
 
 from __future__ import annotations

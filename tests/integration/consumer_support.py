@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import textwrap
 import urllib.error
 import urllib.request
@@ -82,13 +84,21 @@ class EventStream:
                 self.write(one.id, value, [*_headers(one), *((k, v.encode()) for k, v in headers.items())])
             self._producer.commit_transaction(PATIENCE)
 
+    def publish_at(self, one: Event, timestamp: float) -> None:
+        """Write one event whose record has this time, in seconds since 1970."""
+        self._producer.begin_transaction()
+        self.write(one.id, codec.encode(one), _headers(one), timestamp)
+        self._producer.commit_transaction(PATIENCE)
+
     def publish_raw(self, number: int, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """Write one record as it is."""
         self._producer.begin_transaction()
         self.write(number, value, headers)
         self._producer.commit_transaction(PATIENCE)
 
-    def write(self, number: int, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+    def write(
+        self, number: int, value: bytes, headers: list[tuple[str, bytes]], timestamp: float = 0
+    ) -> None:
         """Put one record into the open transaction."""
         if len(self._producer) > 10_000:
             self._producer.flush(PATIENCE)
@@ -98,7 +108,19 @@ class EventStream:
             value=value,
             headers=headers,  # type: ignore[arg-type]
             partition=number % self.partitions,
+            timestamp=int(timestamp * 1000),
         )
+
+    def set_position(self, group: str, offset: int, metadata: str = "", partition: int = 0) -> None:
+        """Commit for a group without members. Waits until the group's coordinator, which may be new, takes it."""
+        pair = TopicPartition(self.topic, partition, offset, metadata)
+        request = ConsumerGroupTopicPartitions(group, [pair])
+
+        def accepted() -> bool:
+            answer = self.kafka.admin.alter_consumer_group_offsets([request])[group].result(PATIENCE)
+            return all(one.error is None for one in answer.topic_partitions)
+
+        wait_until(accepted, message=f"the position of {group} is set")
 
     def committed(self, group: str) -> dict[int, int]:
         """The group's committed offsets."""
@@ -198,6 +220,20 @@ class Team:
         }
         path.write_text(yaml.safe_dump(settings))
         return path
+
+    def command(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL, **consumer: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Run another command of `shotgun-consumer` with this configuration, to its end."""
+        own = Path(sys.executable).with_name("shotgun-consumer")
+        return subprocess.run(
+            [str(own), *arguments, "--config", str(self.config(**consumer))],
+            capture_output=True,
+            stdin=stdin,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
 
     def run(self, *arguments: str, **consumer: Any) -> Member:
         """Start a consumer process."""

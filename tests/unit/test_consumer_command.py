@@ -101,7 +101,9 @@ def test_check_exits_with_2_when_a_plugin_cannot_be_started(tmp_path: Path, run:
         ),
         (["check"], "no plugins to check"),
         (["rewind", "anim.notify"], "exactly one of"),
-        (["rewind", "anim.notify", "--to-event", "soon"], "'soon' is no event id"),
+        (["rewind", "anim.notify", "--to-event", "soon"], "'soon' is not an event id"),
+        (["rewind", "anim.notify", "--to-time", "12"], "'12' is not a date such as"),
+        (["rewind", "anim.notify", "--to-time", "2h", "--to-latest"], "exactly one of"),
     ],
 )
 def test_a_mistake_gets_one_message_and_exit_code_2(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shotgun_producer.commands.doctor_checks import (
+from shotgun_runtime.doctor_checks import (
     Check,
     judge_broker,
     judge_clock,
@@ -12,7 +12,7 @@ from shotgun_producer.commands.doctor_checks import (
     judge_topic,
     missing_topic,
 )
-from shotgun_producer.times import clock_skew
+from shotgun_runtime.site_clock import clock_skew
 from shotgun_runtime.topics import TopicSpec
 from shotgun_schemas.topics import EVENTS_SETTINGS
 

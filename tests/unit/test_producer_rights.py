@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from shotgun_producer.commands.doctor_checks import (
+from shotgun_producer.rights import group_rights, principal_of, topic_rights, transaction_right
+from shotgun_runtime.doctor_checks import (
     hidden_right,
     judge_right,
     judge_rules,
     missing_topic,
     unchecked_right,
 )
-from shotgun_producer.rights import (
-    Acl,
-    Right,
-    grant_command,
-    group_rights,
-    judge_acls,
-    principal_of,
-    topic_rights,
-    transaction_right,
-)
+from shotgun_runtime.kafka_rights import Acl, Right, grant_command, judge_acls
 from shotgun_runtime.settings import KafkaSettings, Settings
 from shotgun_runtime.topics import TopicSpec
 

@@ -5,40 +5,35 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import click
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient
 
+from shotgun_runtime import doctor_look
 from shotgun_runtime.cli import config_options
-from shotgun_runtime.errors import StreamError
-from shotgun_runtime.kafka import admin, explain, require_broker
-from shotgun_runtime.settings import Settings, ShotgunSettings, require_producer
-from shotgun_runtime.shotgun import RawShotgun, connect_raw, explain_site_error
-from shotgun_runtime.stream_topics import stream_topics
-from shotgun_runtime.topics import TopicSpec
-from shotgun_schemas.event import ENTITY_TYPE, FIELDS
-
-from ..rights import Right, group_rights, principal_of, topic_rights, transaction_right
-from ..rights_look import creation_refusal, is_open_to_all, look_at_acls, look_at_group, look_at_topics
-from ..site_request import Request
-from ..times import clock_skew
-from .doctor_checks import (
+from shotgun_runtime.doctor_checks import (
     Check,
     hidden_right,
-    judge_broker,
     judge_clock,
     judge_right,
     judge_rows,
     judge_rules,
-    judge_topic,
-    missing_topic,
     unchecked_right,
-    unknown_settings,
 )
+from shotgun_runtime.errors import StreamError
+from shotgun_runtime.kafka import admin, explain, require_broker
+from shotgun_runtime.kafka_rights_look import is_open_to_all, look_at_acls, look_at_group
+from shotgun_runtime.settings import Settings, ShotgunSettings, require_producer
+from shotgun_runtime.shotgun import RawShotgun, connect_raw, explain_site_error
+from shotgun_runtime.site_clock import clock_skew
+from shotgun_runtime.stream_topics import stream_topics
+from shotgun_schemas.event import ENTITY_TYPE, FIELDS
+
+from ..rights import group_rights, principal_of, topic_rights, transaction_right
+from ..site_request import Request
 
 _CALL_SECONDS = 15.0
 _SITE_PATIENCE = 4.0
@@ -54,7 +49,7 @@ def doctor(settings: Settings, wants_json: bool) -> None:
     """
     require_producer(settings)
     checks = [*look_at_site(settings.shotgun), *look_at_kafka(settings)]
-    click.echo(json.dumps([asdict(check) for check in checks]) if wants_json else _as_text(checks))
+    click.echo(json.dumps([asdict(check) for check in checks]) if wants_json else doctor_look.as_text(checks))
     problems = sum(check.state == "problem" for check in checks)
     if problems:
         raise StreamError(f"{problems} problem(s) found; mend them and run the doctor again")
@@ -97,51 +92,14 @@ def look_at_kafka(settings: Settings) -> list[Check]:
         return [Check("kafka", "problem", str(error))]
     except KafkaException as error:
         return [Check("kafka", "problem", explain(error.args[0]))]
+    principal = principal_of(settings.kafka)
+    needed = list(zip(stream_topics(settings.stream), topic_rights(settings), strict=True))
     return [
         Check("kafka", "ok", f"{servers} answers, {len(metadata.brokers)} broker(s)"),
-        *_brokers(client, settings, sorted(metadata.brokers)),
-        *_topics(client, settings),
+        *doctor_look.brokers(client, principal, sorted(metadata.brokers)),
+        *doctor_look.topics(client, needed, settings.stream.replication_factor, principal),
         *_rights(client, settings),
     ]
-
-
-def _brokers(client: AdminClient, settings: Settings, numbers: Iterable[int]) -> list[Check]:
-    """The checks of all brokers; what is the same on several stands there once."""
-    found: dict[Check, None] = {}
-    right = Right("cluster", "", ("DescribeConfigs",))
-    for number in numbers:
-        resource = ConfigResource(ResourceType.BROKER, str(number))
-        known = _settings_of(client, resource, f"broker {number}", right, settings)
-        checks = [known] if isinstance(known, Check) else judge_broker(known)
-        found.update(dict.fromkeys(checks))
-    return list(found)
-
-
-def _topics(client: AdminClient, settings: Settings) -> list[Check]:
-    """Of each topic: is it there, are its settings well, and may this user use it."""
-    specs = stream_topics(settings.stream)
-    try:
-        looks = look_at_topics(client, [spec.name for spec in specs])
-    except StreamError as error:
-        return [Check("topics", "problem", str(error))]
-    checks: list[Check] = []
-    for spec, right in zip(specs, topic_rights(settings), strict=True):
-        look = looks[spec.name]
-        if look.state == "missing":
-            factor = settings.stream.replication_factor
-            checks.append(missing_topic(spec, factor, creation_refusal(client, spec, factor)))
-            continue
-        if look.state == "there":
-            checks += _topic(client, settings, spec, look.partitions)
-        checks.append(judge_right(right, look.operations, principal_of(settings.kafka)))
-    return checks
-
-
-def _topic(client: AdminClient, settings: Settings, spec: TopicSpec, partitions: int) -> list[Check]:
-    right = Right("topic", spec.name, ("DescribeConfigs",))
-    resource = ConfigResource(ResourceType.TOPIC, spec.name)
-    found = _settings_of(client, resource, f"topic {spec.name}", right, settings)
-    return [found] if isinstance(found, Check) else judge_topic(spec, partitions, found)
 
 
 def _rights(client: AdminClient, settings: Settings) -> list[Check]:
@@ -157,24 +115,3 @@ def _rights(client: AdminClient, settings: Settings) -> list[Check]:
     if look.state == "hidden":
         return [*checks, hidden_right(right, principal)]
     return [*checks, judge_rules(right, look.acls, principal, open_to_all=is_open_to_all(client))]
-
-
-def _settings_of(
-    client: AdminClient, resource: ConfigResource, subject: str, right: Right, settings: Settings
-) -> Mapping[str, str] | Check:
-    """The settings by the broker's names, or the check that says why they cannot be read."""
-    future = client.describe_configs([resource], request_timeout=_CALL_SECONDS)[resource]
-    try:
-        entries: Mapping[str, Any] = future.result(2 * _CALL_SECONDS)
-    except KafkaException as error:
-        return unknown_settings(subject, explain(error.args[0]), right, principal_of(settings.kafka))
-    return {name: str(entry.value) for name, entry in entries.items() if entry.value is not None}
-
-
-def _as_text(checks: Iterable[Check]) -> str:
-    lines = []
-    for check in checks:
-        lines.append(f"{check.state:<8} {check.subject}: {check.found}")
-        if check.advice:
-            lines.append(f"{'':<8} -> {check.advice}")
-    return "\n".join(lines)

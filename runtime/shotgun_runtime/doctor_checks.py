@@ -1,4 +1,4 @@
-"""What must hold around a producer, judged from values that were found. Pure.
+"""What must hold around a service, judged from values that were found. Pure.
 
 Each function returns checks: one line each for the operator, with what to do when it is not well.
 """
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shotgun_runtime.duration import format_duration
+from shotgun_runtime.kafka_rights import Acl, Right, grant_command, judge_acls
 from shotgun_runtime.topic_rules import judge
 from shotgun_runtime.topics import TopicSpec, creation_command
-
-from ..rights import Acl, Right, grant_command, judge_acls
 
 State = Literal["ok", "warning", "problem"]
 
@@ -183,7 +182,7 @@ def hidden_right(right: Right, principal: str | None) -> Check:
 
 
 def judge_rules(right: Right, acls: Collection[Acl], principal: str | None, *, open_to_all: bool) -> Check:
-    """The same as `judge_right` from the brokers' rules; see `rights.judge_acls`."""
+    """The same as `judge_right` from the brokers' rules; see `kafka_rights.judge_acls`."""
     verdict = judge_acls(acls, right, principal, open_to_all=open_to_all)
     subject, needed = f"rights on {right}", " and ".join(right.operations)
     if verdict.granted:
