@@ -25,6 +25,11 @@ def asked_for(texts: frozenset[str]) -> frozenset[str]:
     return frozenset(text.removeprefix(_ONLY) for text in texts if text.startswith(_ONLY))
 
 
+def tried_before() -> frozenset[str]:
+    """What an event must be handed for the tries of its callbacks to count from its first run."""
+    return frozenset({f"{_SINCE}1 {_ANY}"})
+
+
 class History:
     """The callbacks of one event that have ended, and which try of the present one this is.
 

@@ -22,6 +22,7 @@ from .event_runner import EventRunner
 from .failure_handler import FailedCall, FailureHandler, RuleOf
 from .flood_guard import FloodGuard
 from .header_filter import wanted_by
+from .history import tried_before
 from .metrics import Metrics
 from .oversize import RowCompleter
 from .plugin_loader import LoadedPlugin
@@ -104,7 +105,8 @@ class Trial:
             if isinstance(value, bytes)
         }
         key = str(row.id).encode()
-        return Delivery(0, self._offset, 0, key, encode(row), headers, 0.0, attempt=attempt)
+        ended = tried_before() if attempt > 1 else frozenset()
+        return Delivery(0, self._offset, 0, key, encode(row), headers, 0.0, attempt, ended)
 
     def _deliver(self, delivery: Delivery) -> Result:
         return self._runner.run(delivery) if self._wants(delivery) else Result(delivery, Outcome.FILTERED)
