@@ -82,6 +82,9 @@ class Assignment:
         state = self._states.get(delivery.partition)
         if state is None or state.progress.epoch != delivery.epoch:
             return None
+        if delivery.replayed and result.outcome is not None:
+            state.waiting.end(delivery)
+            return state
         if result.outcome is None:
             state.progress.note_ended(delivery.offset, result.ended)
             again = replace(delivery, attempt=delivery.attempt + 1, ended=result.ended)

@@ -17,10 +17,11 @@ from shotgun_runtime.kafka import explain
 from shotgun_runtime.shutdown import Deadline
 
 from .hold import HoldWatch, hold_reason
+from .member import MakeConsumer, Member
 from .metrics import GroupMetrics
 from .placement import Hold, Witness
 from .positions import Positions
-from .session import MakeConsumer, Member, Session
+from .session import Session
 from .stream import REFRESH_SECONDS, Stream
 from .succession import Version
 from .worker import Worker

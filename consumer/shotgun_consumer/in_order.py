@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 
 from .delivery import Delivery
 
@@ -62,10 +63,8 @@ class InOrder:
 
     def oldest(self) -> Delivery | None:
         """See `Waiting`."""
-        for events in (self._started, self._queue):
-            if events:
-                return events[0]
-        return None
+        everyone = chain(self._started, self._queue)
+        return next((delivery for delivery in everyone if not delivery.replayed), None)
 
     @property
     def started(self) -> int:

@@ -6,6 +6,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from shotgun_schemas import headers
 
@@ -94,8 +95,9 @@ class Lanes:
 
     def oldest(self) -> Delivery | None:
         """See `Waiting`."""
-        heads = [lane.queue[0] for lane in self._lanes.values() if lane.queue]
-        return min((*heads, *self._started.values()), key=lambda delivery: delivery.offset, default=None)
+        everyone = chain(self._started.values(), *(lane.queue for lane in self._lanes.values()))
+        own = (delivery for delivery in everyone if not delivery.replayed)
+        return min(own, key=lambda delivery: delivery.offset, default=None)
 
     @property
     def started(self) -> int:

@@ -115,6 +115,9 @@ DEFINITIONS: tuple[Definition, ...] = (
         "shotgun_consumer_assigned_partitions", "gauge", "Partitions assigned to this process.", _GROUP
     ),
     Definition(
+        "shotgun_consumer_replays_total", "counter", "Events that were run again by an order.", _GROUP
+    ),
+    Definition(
         "shotgun_consumer_retries_total", "counter", "Events that failed and are tried again.", _GROUP
     ),
     Definition(
@@ -207,6 +210,7 @@ class GroupMetrics:
         self.commits = {
             outcome: self._counter("commits_total", outcome) for outcome in ("acknowledged", "failed")
         }
+        self.replayed = self._counter("replays_total")
         self.retried = self._counter("retries_total")
         self.received_bytes = self._counter("kafka_received_bytes_total")
         self.stuck = self._gauge("stuck_callbacks")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from confluent_kafka import Message
+
 from .delivery import Delivery
 from .progress import Progress
 
@@ -42,7 +44,7 @@ class Waiting(Protocol):
         """When the next retry is due; None without one."""
 
     def oldest(self) -> Delivery | None:
-        """The oldest event that was read and has not ended; None without one."""
+        """The oldest event that was read and has not ended; None without one. Replays do not count."""
 
     @property
     def started(self) -> int:
@@ -69,6 +71,21 @@ class PartitionState:
     at_end: bool = False
     timestamp: float = 0.0
     last_key: bytes | None = None
+
+    def delivery(self, message: Message) -> Delivery:
+        """A record of this partition as it travels from here on."""
+        offset, value, key = message.offset(), message.value(), message.key()
+        assert offset is not None
+        return Delivery(
+            self.partition,
+            offset,
+            self.progress.epoch,
+            key,
+            value,
+            dict(message.headers() or ()),  # type: ignore[arg-type]
+            max(0, message.timestamp()[1]) / 1000,
+            ended=self.progress.ended(offset),
+        )
 
     def start(self, count: int, now: float) -> list[Delivery]:
         """Take at most `count` events, to be handed to a worker. None behind a failure."""

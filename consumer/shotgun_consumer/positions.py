@@ -12,6 +12,7 @@ from confluent_kafka import (
     IsolationLevel,
     KafkaError,
     KafkaException,
+    Message,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
@@ -89,6 +90,11 @@ class Positions:
             commit_now(consumer, [TopicPartition(self._stream.topic, *start) for start in starts.items()])
         kept = {partition: one for partition, one in found.items() if one is not None}
         return {**kept, **{partition: Committed(offset) for partition, offset in starts.items()}}
+
+    def fetch(self, partition: int, offset: int) -> Message | None:
+        """One record of the topic, read beside the membership; None when there is none at this offset."""
+        with closing(TopicReader(self._settings, self._watch)) as reader:
+            return next(reader.messages({partition: (offset, offset + 1)}), None)
 
     def all_known(self, consumer: Consumer) -> bool:
         """Whether each partition of the topic has a position, so that a missing one would be a loss."""

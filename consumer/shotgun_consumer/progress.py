@@ -85,6 +85,10 @@ class Progress:
         self._snapshot = None
         return True
 
+    def has_passed(self, offset: int) -> bool:
+        """Whether an offset was delivered, or passed over, and is not unfinished."""
+        return offset < self._next and offset not in self._unfinished
+
     def note_ended(self, offset: int, callbacks: Collection[str]) -> None:
         """Take note of the callbacks that have ended for an unfinished event: a restart does not call them again."""
         if offset in self._unfinished and callbacks:

@@ -30,6 +30,7 @@ from .event_runner import EventRunner
 from .fleet import Fleet
 from .group import Group, GroupState
 from .header_filter import wanted_by
+from .member import MakeConsumer, Member
 from .merged import GroupPlan, MergedRunner, Part, check_groups, qualified
 from .metrics import GroupMetrics, Metrics
 from .ordered_run import OrderedRun
@@ -43,7 +44,6 @@ from .plugin_options import PluginOptions, plugin_options
 from .plugin_set import PluginSet, report
 from .plugin_watch import PluginWatch
 from .positions import Positions
-from .session import MakeConsumer, Member
 from .stream import Stream
 from .succession import Succession, Version
 from .supervision import Supervision
@@ -163,7 +163,7 @@ class ConsumerService:
             self._settings.consumer,
             self._metrics,
             lambda plan: self._version(plan, stream, supervision),
-            lambda plan, version: self._group(plan, version, stream),
+            lambda plan, version: self._group(plan, version, stream, supervision),
             rank=self._library.rank,
             leave_seconds=self._revoke_seconds,
         )
@@ -190,12 +190,13 @@ class ConsumerService:
         consumer = self._settings.consumer
         return f"{consumer.group_prefix}{consumer.team}.{plan.name}"
 
-    def _group(self, plan: GroupPlan, version: Version, stream: Stream) -> Group:
+    def _group(self, plan: GroupPlan, version: Version, stream: Stream, supervision: Supervision) -> Group:
         name = self._name(plan)
         member = Member(
             group=name,
             topic=stream.topic,
             succession=Succession(version),
+            orders=supervision.orders(name),
             max_uncommitted=self._settings.consumer.max_uncommitted,
             revoke_timeout=self._revoke_seconds,
             concurrency=len(version.runs),

@@ -6,23 +6,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from shotgun_runtime.kafka import ClientWatch, explain
+from shotgun_runtime.kafka import explain
 from shotgun_runtime.shutdown import Deadline
 
 from .assignment import Assignment
 from .commit_sender import CommitSender
 from .completions import Completions
-from .delivery import Delivery, Outcome, Result
+from .delivery import Outcome, Result
+from .member import MakeConsumer, Member
 from .metrics import GroupMetrics
+from .order_follower import OrderFollower
 from .partition_state import PartitionState
 from .placement import Hold
 from .positions import Committed, Positions
 from .session_gauges import Gauges
-from .succession import Succession
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -34,21 +34,6 @@ FULL_SECONDS = 0.5
 OBSERVE_SECONDS = 1.0
 BATCH = 500
 ENOUGH_QUEUED = 250
-
-MakeConsumer = Callable[..., tuple[Consumer, ClientWatch]]
-"""Makes a group's consumer from librdkafka's callbacks, and the watch of this client."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """What a session needs to know of its group. Times in seconds."""
-
-    group: str
-    topic: str
-    succession: Succession
-    max_uncommitted: int
-    revoke_timeout: float
-    concurrency: int = 1
 
 
 class Session:
@@ -80,6 +65,7 @@ class Session:
         self._next_observation = 0.0
         self._said: set[int] = set()
         self._consumer, self._client = make_consumer(on_commit=self._commits.on_commit)
+        self._orders = OrderFollower(member, self._consumer, worker, self._assignment, positions)
         self.joined = False
         self.ending: str | Hold | None = None
 
@@ -101,6 +87,7 @@ class Session:
                 self._gauges.update(self._consumer, self._member.topic)
                 self._metrics.received_bytes.inc(self._client.received_bytes - self._received)
                 self._received = self._client.received_bytes
+                self._orders.follow()
                 observe(self)
 
     def close(self, deadline: Deadline) -> None:
@@ -156,7 +143,10 @@ class Session:
         state = self._assignment.settle(result, time.monotonic())
         if state is None:
             return
-        if result.outcome is None and result.retry_after is not None:
+        if result.delivery.replayed:
+            if result.outcome is not None:
+                self._metrics.replayed.inc()
+        elif result.outcome is None and result.retry_after is not None:
             self._metrics.retried.inc()
         elif result.outcome is None:
             # Kafka need not send what could not be run anyway; the member stays in the group.
@@ -165,7 +155,7 @@ class Session:
             self._metrics.events[result.outcome.value].inc()
 
     def _start(self) -> None:
-        if self._member.succession.awaited:
+        if self._orders.paused or self._member.succession.awaited:
             return
         deliveries = self._assignment.startable(time.monotonic())
         if deliveries:
@@ -190,6 +180,7 @@ class Session:
         self._commits.finish(self._consumer, partitions)
         found = (self._take_up(self._consumer, partitions) if partitions else {}) or {}
         succession.take_over()
+        self._orders.forget(found)
         for partition, committed in found.items():
             assignment.add(partition, committed.offset, committed.marks)
         offsets = {partition: committed.offset for partition, committed in found.items()}
@@ -241,7 +232,7 @@ class Session:
             state = self._assignment.get(message.partition())
             if state is None:
                 continue
-            delivery = _delivery(message, state)
+            delivery = state.delivery(message)
             if not self._assignment.read(state, delivery.offset, delivery.key, delivery.timestamp):
                 continue
             delivered += 1
@@ -298,6 +289,7 @@ class Session:
             consumer.incremental_assign(held)
             consumer.pause(held)
             return
+        self._orders.forget(found)
         for partition, committed in found.items():
             self._assignment.add(partition, committed.offset, committed.marks)
         offsets = {partition: committed.offset for partition, committed in found.items()}
@@ -370,21 +362,6 @@ class Session:
 
     def _pair(self, state: PartitionState) -> TopicPartition:
         return TopicPartition(self._member.topic, state.partition)
-
-
-def _delivery(message: Message, state: PartitionState) -> Delivery:
-    offset, value, key = message.offset(), message.value(), message.key()
-    assert offset is not None
-    return Delivery(
-        state.partition,
-        offset,
-        state.progress.epoch,
-        key,
-        value,
-        dict(message.headers() or ()),  # type: ignore[arg-type]
-        max(0, message.timestamp()[1]) / 1000,
-        ended=state.progress.ended(offset),
-    )
 
 
 def _shown(topic: str, partitions: Collection[int] | dict[int, int]) -> str:

@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 from prometheus_client.parser import text_string_to_metric_families
 from support import PATIENCE, Kafka, Process, wait_until
 
+from shotgun_consumer.cli import commands
+from shotgun_runtime.cli import run_cli
+from shotgun_runtime.log import close_logging
 from shotgun_schemas import codec
 from shotgun_schemas.event import Event
 from shotgun_schemas.headers import event_headers
@@ -283,3 +287,38 @@ def control_records(kafka: Kafka, topic: str) -> dict[str, Any]:
         key, value = message.key(), message.value()
         records[key.decode()] = None if value is None else json.loads(value)
     return records
+
+
+class Commands:
+    """Our commands, run in this process on the team's configuration."""
+
+    def __init__(self, team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+        self._team = team
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error."""
+        self._capsys.readouterr()
+        try:
+            with pytest.raises(SystemExit) as ended:
+                run_cli(commands, [*arguments, "--config", str(self._team.config())])
+        finally:
+            close_logging()
+        said = self._capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, said.out, said.err
+
+    def json(self, *arguments: str) -> Any:
+        """What a command prints as JSON."""
+        code, out, err = self(*arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    def letters(self, *arguments: str) -> list[dict[str, Any]]:
+        """What a command about dead letters prints as JSON."""
+        found: list[dict[str, Any]] = self.json("dead-letters", *arguments)
+        return found
+
+    def listed(self, *arguments: str) -> list[int]:
+        """The events of the listed letters."""
+        return [one["event"] for one in self.letters("list", *arguments)]

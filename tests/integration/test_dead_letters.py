@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from consumer_support import EventStream, Team, control_records, event
+from consumer_support import Commands, EventStream, Team, control_records, event
 from support import PATIENCE, Kafka, Process, wait_until
 
-from shotgun_consumer.cli import commands
-from shotgun_runtime.cli import run_cli
-from shotgun_runtime.log import close_logging
 from shotgun_schemas.topics import MAX_RECORD_BYTES
 
 pytestmark = pytest.mark.kafka
@@ -47,41 +42,6 @@ def team(tmp_path: Path, kafka: Kafka, spawn: Callable[..., Process]) -> Team:
     team = Team(tmp_path, EventStream(kafka), spawn)
     team.plugin("broken", BROKEN.format(path=str(team.folder / "broken.notes")))
     return team
-
-
-class Commands:
-    """Our commands, run in this process on the team's configuration."""
-
-    def __init__(self, team: Team, capsys: pytest.CaptureFixture[str]) -> None:
-        self._team = team
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, standard output and standard error."""
-        self._capsys.readouterr()
-        try:
-            with pytest.raises(SystemExit) as ended:
-                run_cli(commands, [*arguments, "--config", str(self._team.config())])
-        finally:
-            close_logging()
-        said = self._capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, said.out, said.err
-
-    def json(self, *arguments: str) -> Any:
-        """What a command prints as JSON."""
-        code, out, err = self(*arguments, "--json")
-        assert code == 0, err
-        return json.loads(out)
-
-    def letters(self, *arguments: str) -> list[dict[str, Any]]:
-        """What a command about dead letters prints as JSON."""
-        found: list[dict[str, Any]] = self.json("dead-letters", *arguments)
-        return found
-
-    def listed(self, *arguments: str) -> list[int]:
-        """The events of the listed letters."""
-        return [one["event"] for one in self.letters("list", *arguments)]
 
 
 @pytest.fixture

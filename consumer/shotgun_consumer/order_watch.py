@@ -1,0 +1,48 @@
+"""Operators' orders as a session follows them: what has changed since it last looked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from .orders import GroupOrders, Place, Replay
+
+
+class OrderWatch:
+    """Looks at one group's orders for its session. Belongs to the group's thread; does no I/O."""
+
+    def __init__(self, orders: GroupOrders) -> None:
+        self._orders = orders
+        self._release = orders.release
+        self._begun: set[Place] = set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether no event of the group may be started."""
+        return not self._orders.quiet and self._orders.paused is not None
+
+    def released(self) -> bool:
+        """Whether the events that partitions stay at are to be tried again. True once for each order."""
+        release = self._orders.release
+        if release == self._release:
+            return False
+        self._release = release
+        return True
+
+    def replays(self, partitions: Collection[int]) -> list[Replay]:
+        """The events of these partitions that are to be run again and were not `begun`."""
+        ordered = self._orders.replays(partitions)
+        # What has ended may be ordered again.
+        self._begun &= {(replay.partition, replay.offset) for replay in ordered}
+        return [replay for replay in ordered if (replay.partition, replay.offset) not in self._begun]
+
+    def begun(self, replay: Replay) -> None:
+        """Take note that a replay is under way."""
+        self._begun.add((replay.partition, replay.offset))
+
+    def take_back(self, replay: Replay) -> None:
+        """Take back the order for a replay that cannot be."""
+        self._orders.replayed(replay.partition, replay.offset, replay.callbacks)
+
+    def forget(self, partitions: Collection[int]) -> None:
+        """Begin again with the replays of these partitions: what was under way of them is gone."""
+        self._begun = {place for place in self._begun if place[0] not in partitions}
