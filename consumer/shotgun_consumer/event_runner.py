@@ -73,7 +73,14 @@ class EventRunner:
         self._completer = completer
         self._view = ClientView()
         self._calls = [
-            _Call(spec, group, CallbackConnection(spec, connect), metrics, self._limit(spec, watch))
+            _Call(
+                spec,
+                group,
+                CallbackConnection(spec, connect),
+                metrics,
+                self._limit(spec, watch),
+                failures.rules(spec).timeout,
+            )
             for spec in plugin.callbacks
         ]
 
@@ -152,7 +159,7 @@ class EventRunner:
 
     def _limit(self, spec: CallbackSpec, watch: CallWatch | None) -> Limit | None:
         rules = self._failures.rules(spec)
-        if watch is None or rules.timeout is None:
+        if watch is None or rules.timeout is None or spec.is_async:
             return None
         return Limit(watch, self._group, spec, rules.timeout, rules.on_timeout)
 
@@ -178,6 +185,7 @@ class _Call:
         connection: CallbackConnection,
         metrics: GroupMetrics,
         limit: Limit | None,
+        timeout: float | None,
     ) -> None:
         self.spec = spec
         self._group = group
@@ -189,6 +197,7 @@ class _Call:
             lambda: connection.script_name, lambda name: find_script_id(connection.get(None), name)
         )
         self._limit = limit
+        self._timeout = timeout
         self._duration = metrics.callback_duration(spec.key)
         self._failures = metrics.callback_failures(spec.key)
         self._invoke: Callable[[dict[str, Any], Position, int, bool], object] = {
@@ -207,7 +216,7 @@ class _Call:
         try:
             returned = self._invoke(row, position, attempt, delivery.replayed)
             if self._awaiting is not None:
-                self._awaiting.run(returned)  # type: ignore[arg-type]
+                self._awaiting.run(returned, self._timeout)  # type: ignore[arg-type]
         except BaseException as error:  # noqa: BLE001
             if not isinstance(error, CallbackRequest):
                 self._failures.inc()

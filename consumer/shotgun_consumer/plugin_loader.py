@@ -70,13 +70,6 @@ def load_plugin(file: PluginFile, api: Api, config: ConfigParser) -> LoadedPlugi
 
     Raises NotAPluginError for a helper, and PluginError for whatever else keeps the plugin from being started.
     """
-    plugin = read_plugin(file, api, config)
-    _refuse_async(plugin)
-    return plugin
-
-
-def read_plugin(file: PluginFile, api: Api, config: ConfigParser) -> LoadedPlugin:
-    """As `load_plugin`, also for a plugin that the service would not start."""
     return register_plugin(import_plugin(file), file, api, config)
 
 
@@ -143,18 +136,6 @@ def _warnings(registrar: Registrar) -> Iterator[str]:
             f"concurrency has no effect, because {', '.join(silent)} allows one event at once; "
             "say concurrency= over each callback"
         )
-
-
-def _refuse_async(plugin: LoadedPlugin) -> None:
-    """Until there is a worker that runs them side by side."""
-    for spec in plugin.callbacks:
-        if spec.is_async:
-            raise PluginError(
-                f"plugin '{plugin.path.name}': the callback {spec.name!r} is an async function, which this version "
-                "does not run; use a plain 'def'.",
-                plugin.path,
-                spec.line,
-            )
 
 
 def _refused(file: PluginFile, error: RegistrationError) -> PluginError:

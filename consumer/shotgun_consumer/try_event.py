@@ -19,7 +19,7 @@ from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 from .connections import Connect
 from .plugin_config import plugin_config
 from .plugin_files import PluginFile, plugin_folders
-from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, read_plugin
+from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, load_plugin
 from .plugin_modules import offer_helpers
 from .plugin_options import plugin_options
 from .recording import Journal, RecordingShotgun, Write, recording_connector
@@ -59,7 +59,7 @@ def load(settings: Settings, path: Path) -> LoadedPlugin:
     file = PluginFile(path.stem, path.expanduser().absolute())
     offer_helpers(plugin_folders([file.path]))
     try:
-        return read_plugin(
+        return load_plugin(
             file, settings.consumer.plugin(file.name).api or "classic", plugin_config(settings)
         )
     except NotAPluginError:

@@ -106,3 +106,33 @@ def registerCallbacks(reg):
     # Then none waits in vain
     for plugin in ("modern", "classic"):
         wait_until(lambda plugin=plugin: sorted(notes(team, plugin, "together")) == list(range(1, 41)))  # type: ignore[misc]
+
+
+def test_async_callbacks_run_side_by_side_and_are_cancelled_when_they_take_too_long(
+    team: Team, stream: EventStream
+) -> None:
+    team.plugin(
+        "modern",
+        NOTES
+        + """
+import asyncio
+@on("Shotgun_Task_Change", concurrency=4, timeout=0.3, max_attempts=2, on_failure="skip")
+async def call(context):
+    number = context.event["id"]
+    try:
+        await asyncio.sleep(60 if number == 3 else 0.01)
+    except asyncio.CancelledError:
+        note("cancelled", context.event)
+        raise
+    note("called", context.event)
+""",
+    )
+    stream.publish(event(n) for n in range(1, 41))
+    member = team.run()
+    stream.wait_for_no_lag(team.group("modern"))
+    assert sorted(notes(team, "modern", "called")) == [n for n in range(1, 41) if n != 3]
+    assert notes(team, "modern", "cancelled") == [3, 3]
+    assert member.metric("events_total", plugin="modern", outcome="succeeded") == 39
+    assert member.metric("events_total", plugin="modern", outcome="skipped") == 1
+    assert "took longer than 0.3 s, and was cancelled" in member.process.stdout
+    assert member.process.terminate() == 0

@@ -173,11 +173,6 @@ def test_dataclasses_and_pickle_work_in_a_plugin(tmp_path: Path) -> None:
             "must accept one of",
         ),
         (
-            "async def f(c): 0\ndef registerCallbacks(reg):\n    reg.registerCallback('n', 'k', f)\n",
-            1,
-            "async",
-        ),
-        (
             "def registerCallbacks(reg):\n    reg.registerCallback('', 'k', print)\n",
             2,
             "sgScriptName must be a text",

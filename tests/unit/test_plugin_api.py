@@ -18,7 +18,6 @@ from shotgun_consumer.plugin_loader import (
     NotAPluginError,
     PluginError,
     load_plugin,
-    read_plugin,
 )
 from shotgun_consumer.registrar import CallbackSpec, make_registrar
 from shotgun_consumer.signatures import CallStyle
@@ -261,7 +260,6 @@ def test_a_decorator_of_the_plugins_own_around_it_is_what_is_called(tmp_path: Pa
         ("@on()\ndef f(sg, logger, event, args): 0\n", 2, "it must accept (context)"),
         ("@on(script_name='s')\ndef f(c): 0\n", 2, "script_key must be a text, got NoneType"),
         ("\n@on(timeout=1)\n@on(timeout=2)\ndef f(c): 0\n", 3, "give timeout as 1.0 and 2.0; say it once"),
-        ("@on()\nasync def f(c): 0\n", 2, "async function, which this version does not run"),
         (
             "def registerCallbacks(reg):\n    reg.setConcurrency(0)\n",
             3,
@@ -280,7 +278,7 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, text: str, line: int, w
 def test_an_async_callback_is_a_style_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "modern.py"
     path.write_text(HEAD + "@on()\nasync def call(context): pass\n")
-    (spec,) = read_plugin(PluginFile("modern", path), "classic", ConfigParser()).callbacks
+    (spec,) = load_plugin(PluginFile("modern", path), "classic", ConfigParser()).callbacks
     assert spec.is_async
     assert spec.style is CallStyle.ONE
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from shotgun_runtime.control import ControlTopic, ControlWriter
@@ -17,6 +15,8 @@ from shotgun_runtime.topics import ensure_topics
 from shotgun_schemas import control
 from shotgun_schemas.control import ControlRecord
 
+from .view import myself
+
 READ_SECONDS = 30.0
 
 
@@ -26,7 +26,7 @@ class ControlDesk:
     def __init__(self, records: Mapping[str, ControlRecord], writer: ControlWriter) -> None:
         self.records = records
         self._writer = writer
-        self._by = f"{_user()} on {socket.gethostname()}"
+        self._by = myself()
 
     def put(self, key: str, reason: str, **fields: Any) -> None:
         """Write a record in the name of whoever runs the command."""
@@ -70,9 +70,3 @@ def open_desk(settings: Settings) -> Iterator[ControlDesk]:
         yield ControlDesk(topic.records, writer)
     finally:
         writer.close()
-
-
-def _user() -> str:
-    with suppress(KeyError, OSError):
-        return getpass.getuser()
-    return "somebody"
