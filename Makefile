@@ -13,7 +13,7 @@ demo: $(STAMP)  ## The main job on embedded defaults: site, broker, producer, tw
 	@$(BIN)/shotgun-sandbox demo $(ARGS)
 
 test: $(STAMP)  ## All tests, on real Apache Kafkas that the suite starts itself; WORKERS=0 runs one test at a time.
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: $(STAMP)  ## The producer under random faults, 20 minutes long; CHAOS_MINUTES=60, CHAOS_SEED=7 to replay.
 	@CHAOS_MINUTES=$${CHAOS_MINUTES:-20} $(BIN)/python -m pytest -s tests/chaos/test_producer_chaos.py $(ARGS)
