@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,12 @@ from shotgun_sandbox.broker.java import find_java
 from shotgun_sandbox.broker.properties import NO_PROPERTIES
 
 _FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure() -> None:
+    """Ctrl-C reaches what the tests start, also when a shell runs them in its background, where it is ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -68,7 +68,7 @@ def test_a_stuck_entity_holds_up_its_own_events_alone_also_over_a_kill(
     gate.touch()
 
     # Then the next one runs the stuck one and those behind it, in their order, and hardly any other
-    member = team.run(**options)
+    member = team.run(**options).wait_ready()
     wait_until(lambda: set(notes.said("end")) == set(range(1, events + 1)))
     stream.wait_for_no_lag(team.group("gated"))
     assert [number for number in notes.said("end") if number in behind] == sorted(behind)
@@ -102,4 +102,4 @@ def test_kills_and_rebalances_keep_each_entity_in_order_and_repeats_within_the_b
         assert mine == sorted(mine)
     repeats = sum(count - 1 for count in Counter(notes.said("end")).values())
     assert repeats <= kills * 2 * (bound + WORKERS - 1)
-    assert [member.process.terminate() for member in members] == [0, 0]
+    assert [member.wait_ready().process.terminate() for member in members] == [0, 0]
