@@ -35,6 +35,7 @@ from .transaction_errors import Verdict, judge
 log = logging.getLogger(__name__)
 
 CALL_SECONDS = 2.0
+FENCE_SECONDS = 20.0
 FLUSH_SECONDS = 12.0
 COMMIT_SECONDS = 14.0
 ABORT_SECONDS = 5.0
@@ -76,13 +77,17 @@ class Publisher:
         return self._is_suspect
 
     def fence(self, halt: threading.Event) -> None:
-        """Shuts out every older producer with the same transactional id; waits for the brokers as long as it takes.
+        """Shuts out every older producer with the same transactional id.
 
-        Raises HaltedError, KafkaRefusedError when this user may not do that, RecycleError for a broken producer.
+        Raises HaltedError, KafkaRefusedError when this user may not do that, RecycleError for a broken producer, also
+        when it gets no answer: it may be stranded (see `ClientWatch`), and another one would get it.
         """
+        deadline = Deadline.after(FENCE_SECONDS)
         while not halt.is_set():
             if self._is_fenced_in():
                 return
+            if deadline.expired:
+                raise RecycleError("fatal", f"no answer to the fence within {FENCE_SECONDS:g} s")
             self._serve(0.2)
         raise HaltedError
 

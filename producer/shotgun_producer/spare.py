@@ -41,7 +41,7 @@ class Spare:
     def take(self) -> Producer:
         """The producer, which is the caller's from now on."""
         taken, self._producer = self._producer, None
-        return taken or self._new()
+        return self._new() if taken is None or self._client.stranded else taken
 
     def close(self) -> None:
         """Gives the connections back."""

@@ -62,8 +62,8 @@ class Found(list[Change]):
 def test_it_is_told_of_changes_or_looks_for_them(
     tmp_path: Path, start: Start, how: How, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given that it looks without being told once an hour, unless it polls
-    monkeypatch.setattr(plugin_watch, "LOOK_SECONDS", 3600.0)
+    # Given that it seldom looks without being told, unless it polls: what changes before it listens is found so
+    monkeypatch.setattr(plugin_watch, "LOOK_SECONDS", 10.0)
     monkeypatch.setattr(plugin_watch, "POLL_SECONDS", 0.1)
     write(tmp_path / "a.py", 1)
     found = start(tmp_path, how)

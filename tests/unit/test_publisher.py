@@ -11,6 +11,7 @@ from mock_cluster import ADD_PARTITIONS, END_TXN, INIT_PRODUCER_ID, PRODUCE, Moc
 from prometheus_client import CollectorRegistry
 
 from shotgun_producer import publisher as module
+from shotgun_producer import publisher as publisher_module
 from shotgun_producer.errors import FencedError, HaltedError, RecycleError
 from shotgun_producer.metrics import Metrics
 from shotgun_producer.publisher import Publisher
@@ -316,4 +317,15 @@ def test_a_halt_ends_the_wait_for_brokers_that_are_away() -> None:
     threading.Timer(0.2, halt.set).start()
     with pytest.raises(HaltedError):
         publisher.fence(halt)
+    publisher.close(10)
+
+
+def test_a_client_without_an_answer_is_given_up_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher_module, "FENCE_SECONDS", 0.1)
+    producer = Producer({"bootstrap.servers": "127.0.0.1:1", "transactional.id": "t", "log_level": 0})
+    publisher = Publisher(
+        producer, topic=EVENTS, checkpoint_topic=CHECKPOINTS, metrics=Metrics(CollectorRegistry())
+    )
+    with pytest.raises(RecycleError, match=r"no answer to the fence within 0\.1 s"):
+        publisher.fence(threading.Event())
     publisher.close(10)
