@@ -160,3 +160,20 @@ def test_the_users_properties_win_over_defaults_and_the_new_protocol_takes_no_cl
     given = config(**{"group.protocol": "consumer"})
     assert "partition.assignment.strategy" not in given
     assert "session.timeout.ms" not in given
+
+
+def test_dead_letters_are_not_waited_for_when_there_is_no_broker(
+    capsys: pytest.CaptureFixture[str], logging_put_back: None
+) -> None:
+    words = [
+        "dead-letters",
+        "list",
+        "--set",
+        "consumer.team=anim",
+        "--set",
+        "kafka.bootstrap_servers=127.0.0.1:1",
+    ]
+    with pytest.raises(SystemExit) as ended:
+        run_cli(commands, words)
+    assert ended.value.code == 1
+    assert "Kafka at 127.0.0.1:1 is not available" in capsys.readouterr().err

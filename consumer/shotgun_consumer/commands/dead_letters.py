@@ -13,6 +13,7 @@ import click
 
 from shotgun_runtime.cli import config_options
 from shotgun_runtime.duration import parse_duration
+from shotgun_runtime.kafka import admin, require_broker
 from shotgun_runtime.log import configure_logging
 from shotgun_runtime.settings import Settings, require_kafka
 from shotgun_runtime.start import parse_start
@@ -208,6 +209,7 @@ def _schema(records: Mapping[str, ControlRecord], fingerprint: str) -> str | Non
 def _read(settings: Settings, choice: Choice) -> list[DeadLetter]:
     require_kafka(settings.kafka)
     configure_logging(settings.logging, service=SERVICE, stream=sys.stderr)
+    require_broker(admin(settings), settings.kafka.bootstrap_servers)
     return read_letters(settings, choice)
 
 
