@@ -71,6 +71,11 @@ class CommitPipeline:
         """End an assignment: no later commit names the partition, and nothing of it counts any more."""
         self._partitions.pop(partition, None)
 
+    def position(self, partition: int) -> int | None:
+        """The position of an assigned partition that Kafka has acknowledged; None when it has not yet."""
+        entry = self._partitions.get(partition)
+        return None if entry is None or entry.acknowledged is None else entry.acknowledged.watermark
+
     def finished(self, partition: int) -> None:
         """Take note that an event of the partition has run to its end."""
         self._partitions[partition].finished += 1

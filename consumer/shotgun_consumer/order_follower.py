@@ -55,6 +55,7 @@ class OrderFollower:
             self._go_on()
         for replay in self._watch.replays([state.partition for state in self._assignment]):
             self._replay(replay)
+        self._tidy()
 
     def forget(self, partitions: Collection[int]) -> None:
         """Begin again with the replays of partitions that are assigned anew."""
@@ -69,6 +70,15 @@ class OrderFollower:
             state.stopped = None
             if not state.throttled:
                 self._consumer.resume([TopicPartition(self._topic, state.partition)])
+
+    def _tidy(self) -> None:
+        """Take back what was ordered or told about events that are over."""
+        if self._watch.quiet:
+            return
+        for state in self._assignment:
+            position = self._assignment.commits.position(state.partition)
+            if position is not None:
+                self._watch.passed(state.partition, position, state.progress.has_passed)
 
     def _replay(self, replay: Replay) -> None:
         """Run an event again, behind those of its lane. The position is not concerned."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from .orders import GroupOrders, Place, Replay
 
@@ -14,6 +14,11 @@ class OrderWatch:
         self._orders = orders
         self._release = orders.release
         self._begun: set[Place] = set()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to follow but replays."""
+        return self._orders.quiet
 
     @property
     def paused(self) -> bool:
@@ -42,6 +47,10 @@ class OrderWatch:
     def take_back(self, replay: Replay) -> None:
         """Take back the order for a replay that cannot be."""
         self._orders.replayed(replay.partition, replay.offset, replay.callbacks)
+
+    def passed(self, partition: int, position: int, has_ended: Callable[[int], bool]) -> None:
+        """Take back what is over in a partition that is owned here: see `GroupOrders.passed`."""
+        self._orders.passed(partition, position, has_ended)
 
     def forget(self, partitions: Collection[int]) -> None:
         """Begin again with the replays of these partitions: what was under way of them is gone."""

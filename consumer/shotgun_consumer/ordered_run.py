@@ -15,7 +15,7 @@ PAUSED_SECONDS = 2.0
 
 
 class OrderedRun:
-    """Runs a group's events, unless an operator has ordered otherwise, and takes back orders that were carried out."""
+    """Runs a group's events, unless an operator has ordered otherwise, and takes back replays that were carried out."""
 
     def __init__(
         self, orders: GroupOrders, topic: str, log: logging.Logger, run: Callable[[Delivery], Result]
@@ -28,15 +28,12 @@ class OrderedRun:
     def run(self, delivery: Delivery) -> Result:
         """Run the event to its end, or to where a failure or an order stops it."""
         orders = self._orders
-        quiet = orders.quiet
-        ordered = None if quiet else self._obey(delivery)
+        ordered = None if orders.quiet else self._obey(delivery)
         if ordered is not None:
             return ordered
         result = self._run(delivery)
         if result.outcome is not None and delivery.replayed:
             orders.replayed(delivery.partition, delivery.offset, asked_for(delivery.ended))
-        elif result.outcome is not None and not quiet:
-            orders.ended(delivery.partition, delivery.offset)
         return result
 
     def _obey(self, delivery: Delivery) -> Result | None:
@@ -58,5 +55,4 @@ class OrderedRun:
             skip.at,
             skip.reason or "no reason given",
         )
-        orders.ended(delivery.partition, delivery.offset)
         return Result(delivery, Outcome.SKIPPED)

@@ -104,6 +104,8 @@ class GroupOrders:
         self._quiet = False
         self._brake: str | None = None
         self._braked_at: Records | None = None
+        self._told: dict[int, int] = {}
+        """The offset that a stop was last told of, by partition."""
 
     @property
     def quiet(self) -> bool:
@@ -166,20 +168,30 @@ class GroupOrders:
     def stop(self, partition: int, offset: int, event_id: int | None, reason: str) -> None:
         """Tell everybody which event the partition stays at."""
         fields = {"offset": offset, "event_id": event_id}
-        self._board.offer(control.stop_key(self._group, partition), self._redact(reason), fields)
+        with self._lock:
+            self._told[partition] = offset
+            self._board.offer(control.stop_key(self._group, partition), self._redact(reason), fields)
 
-    def ended(self, partition: int, offset: int) -> None:
-        """Take note that an event has ended: what was ordered or told about those before it is over."""
+    def passed(self, partition: int, position: int, has_ended: Callable[[int], bool]) -> None:
+        """Take back what was ordered or told about events of a partition that are over. For its owner alone.
+
+        `position` is the one that Kafka has acknowledged: a skip is over when that lies behind its event, because until
+        then a crash may bring the event again. A stop is over when its event has ended, which `has_ended` tells of
+        an offset.
+        """
         mine = self._look()
-        if not mine.skips and not mine.stops:
-            return
-        stop = mine.stops.get(partition)
-        if stop is not None and _offset(stop) <= offset:
-            self._board.take_back(control.stop_key(self._group, partition))
-        for skipped in list(mine.skips):
-            # Not its own: until its commit is confirmed, a crash may bring the event again.
-            if skipped[0] == partition and skipped[1] < offset:
+        for skipped in mine.skips:
+            if skipped[0] == partition and skipped[1] < position:
                 self._board.take_back(control.skip_key(self._group, *skipped))
+        stop = mine.stops.get(partition)
+        if stop is None or not has_ended(_offset(stop)):
+            return
+        with self._lock:
+            # A worker may have told of a later event meanwhile, which the record does not show yet.
+            told = self._told.get(partition)
+            if told is None or has_ended(told):
+                self._told.pop(partition, None)
+                self._board.take_back(control.stop_key(self._group, partition))
 
     def _look(self) -> GroupRecords:
         records = self._board.records

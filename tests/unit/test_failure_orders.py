@@ -76,7 +76,6 @@ def test_an_event_that_stops_its_group_is_told_of_and_passed_over_when_ordered(
     assert plugin.orders.release != stay
     assert plugin.run().outcome is Outcome.SKIPPED
     assert "passed over, as somebody on host ordered" in caplog.text
-    assert not plugin.orders.stops
 
 
 def test_a_resume_lets_the_members_try_again_once() -> None:
@@ -89,18 +88,6 @@ def test_a_resume_lets_the_members_try_again_once() -> None:
     assert orders.release == after
     board.offer(control.resume_key(GROUP), "", {})
     assert orders.release != after
-
-
-def test_a_skip_is_kept_until_an_event_behind_it_has_ended() -> None:
-    board = Board()
-    orders = GroupOrders(GROUP, board)
-    for partition in (0, 1):
-        board.offer(control.skip_key(GROUP, partition, 55), "", {})
-    orders.ended(0, 55)
-    assert orders.skip_of(0, 55) is not None
-    orders.ended(0, 56)
-    assert orders.skip_of(0, 55) is None
-    assert orders.skip_of(1, 55) is not None
 
 
 def test_records_of_another_form_are_left_out() -> None:
