@@ -8,11 +8,14 @@ from itertools import count
 
 from .commits import CommitPipeline
 from .delivery import Delivery, Result, event_id_of
+from .gate import Gate
+from .history import POISON
 from .in_order import InOrder
 from .lanes import Lanes
 from .marks import NO_MARKS, Marks
 from .partition_state import PartitionState
 from .progress import Progress
+from .turn import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +29,46 @@ class Reached:
 class Assignment:
     """State of all assigned partitions, and the commits that are due for them.
 
-    With a `concurrency` above 1 that many events of different entities run at once.
+    With a `concurrency` above 1 that many events of different entities run at once. `turn` is the one of the process,
+    for events that must run alone.
 
     Synchronous, single owner: the group's thread. `epochs` numbers assignments over the whole life of the group in
     this process, so what belongs to an earlier one is told apart from what belongs to the same partition now.
     """
 
     def __init__(
-        self, max_uncommitted: int, epochs: Iterator[int] | None = None, *, concurrency: int = 1
+        self,
+        max_uncommitted: int,
+        epochs: Iterator[int] | None = None,
+        *,
+        concurrency: int = 1,
+        group: str = "",
+        turn: Turn | None = None,
     ) -> None:
         self.commits = CommitPipeline(max_uncommitted, concurrency)
         self._concurrency = concurrency
         self._epochs = epochs if epochs is not None else count(1)
         self._states: dict[int, PartitionState] = {}
-        self._turn = 0
+        self._next = 0
+        self._group = group
+        self._turn = Turn() if turn is None else turn
+        self._shut: set[int] = set()
+        """The partitions of which an event was started and none has returned."""
 
     def add(self, partition: int, offset: int, marks: Marks = NO_MARKS) -> None:
         """Take over a partition at its committed offset. What was known of an earlier assignment is gone."""
         progress = Progress(next(self._epochs), offset, marks)
         waiting = InOrder() if self._concurrency == 1 else Lanes()
-        self._states[partition] = PartitionState(partition, progress, waiting)
         self.commits.assign(partition, progress, committed=True)
+        gate = Gate((self._group, partition), progress, marks, self._turn, self.commits)
+        self._states[partition] = PartitionState(partition, progress, waiting, gate)
 
     def remove(self, partition: int) -> None:
         """Give a partition up: nothing of it counts or is committed any more."""
-        self._states.pop(partition, None)
+        state = self._states.pop(partition, None)
+        if state is not None:
+            state.gate.close()
+        self._shut.discard(partition)
         self.commits.forget(partition)
 
     def get(self, partition: int | None) -> PartitionState | None:
@@ -82,29 +100,39 @@ class Assignment:
         state = self._states.get(delivery.partition)
         if state is None or state.progress.epoch != delivery.epoch:
             return None
-        if delivery.replayed and result.outcome is not None:
-            state.waiting.end(delivery)
-            return state
         if result.outcome is None:
-            state.progress.note_ended(delivery.offset, result.ended)
-            again = replace(delivery, attempt=delivery.attempt + 1, ended=result.ended)
-            if result.retry_after is None:
-                state.stop(again, result.reason, result.withheld)
-            else:
-                state.waiting.give_back(result.withheld)
-                state.waiting.retry(again, now + result.retry_after)
-            return state
-        state.waiting.end(delivery)
-        state.progress.finish(delivery.offset, delivery.epoch)
-        self.commits.finished(delivery.partition)
+            self._keep(state, result, now)
+        else:
+            state.waiting.end(delivery)
+            if not delivery.replayed:
+                state.progress.finish(delivery.offset, delivery.epoch)
+                self.commits.finished(delivery.partition)
+        if not state.gate.is_open:
+            state.gate.returned(result, state.waiting)
         return state
+
+    @staticmethod
+    def _keep(state: PartitionState, result: Result, now: float) -> None:
+        """Have an unfinished event run again later, or its partition stay at it."""
+        delivery = result.delivery
+        # Whether it is poison, the gate knows, and says with each start.
+        ended = result.ended - {POISON}
+        state.progress.note_ended(delivery.offset, ended)
+        again = replace(delivery, attempt=delivery.attempt + 1, ended=ended)
+        if result.retry_after is None:
+            state.stop(again, result.reason, result.withheld)
+        else:
+            state.waiting.give_back(result.withheld)
+            state.waiting.retry(again, now + result.retry_after)
 
     def startable(self, now: float) -> list[Delivery]:
         """The events to hand to the workers now, within the bound on what may be repeated.
 
-        Partitions take turns, so that a long queue of one does not keep the others waiting.
+        Partitions take turns, so that a long queue of one does not keep the others waiting. While a partition of
+        whatever group has the turn of the process, no other one starts anything.
         """
-        started = self.started
+        owner = self._turn.owner
+        started = self.started - sum(self._states[partition].gate.held for partition in self._shut)
         room = self.commits.room(started)
         if self._concurrency > 1:
             # One for each worker: what waited behind a slow one could be run by another.
@@ -114,14 +142,30 @@ class Assignment:
         for index in range(len(states)):
             if not room:
                 break
-            some = states[(self._turn + index) % len(states)].start(room, now)
+            state = states[(self._next + index) % len(states)]
+            if owner is not None and owner != (self._group, state.partition):
+                continue
+            some = state.start(room, now)
+            if not state.gate.is_open:
+                self._shut.add(state.partition)
             room -= len(some)
             taken.extend(some)
-        self._turn += 1
+        self._next += 1
         return taken
 
-    def give_back(self, deliveries: Collection[Delivery]) -> None:
-        """Queue events again that were handed over and have not been started."""
+    def tend(self, now: float) -> None:
+        """Look after the partitions of which no event has returned yet. To be called in each round of the loop."""
+        for partition in tuple(self._shut):
+            gate = self._states[partition].gate
+            gate.tend(now)
+            if gate.is_open:
+                self._shut.discard(partition)
+
+    def give_back(self, deliveries: Collection[Delivery], partitions: Collection[int] | None = None) -> None:
+        """Queue events again that were handed over and have not been started.
+
+        With them comes what was held back before it was handed over, of these partitions or of all.
+        """
         for state in self._states.values():
             mine = [
                 delivery
@@ -130,6 +174,8 @@ class Assignment:
             ]
             if mine:
                 state.waiting.give_back(mine)
+            if partitions is None or state.partition in partitions:
+                state.gate.give_back(state.waiting, mine)
 
     @property
     def started(self) -> int:

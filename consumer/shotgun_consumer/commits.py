@@ -50,7 +50,8 @@ class CommitPipeline:
 
     A finished event that is not acknowledged would be repeated after a crash. Those, together with the ones running,
     never exceed `max_uncommitted + concurrency - 1`: with `max_uncommitted` 1 each worker awaits its commit. Filtered
-    events are free to repeat; where only they have moved the watermark, a commit is due once in `QUIET_SECONDS`.
+    events are free to repeat; where only they have moved the watermark, a commit is due once in `QUIET_SECONDS`. For
+    what a commit says of unclean ends, somebody may wait, so that is sent at once.
     """
 
     def __init__(self, max_uncommitted: int, concurrency: int = 1) -> None:
@@ -76,6 +77,24 @@ class CommitPipeline:
         entry = self._partitions.get(partition)
         return None if entry is None or entry.acknowledged is None else entry.acknowledged.watermark
 
+    def known(self, partition: int) -> Snapshot | None:
+        """What Kafka holds of an assigned partition; None while that is not sure, because of an unanswered commit."""
+        entry = self._partitions.get(partition)
+        if entry is None or entry.acknowledged is None:
+            return None
+        held = entry.acknowledged
+        for point in () if self._open is None else self._open.points:
+            if (point.partition, point.epoch) == (partition, entry.progress.epoch) and _differ(
+                point.snapshot, held
+            ):
+                return None
+        return held
+
+    def is_bare(self, partition: int) -> bool:
+        """Whether only the watermark of a partition is committed, without any marks."""
+        entry = self._partitions.get(partition)
+        return entry is not None and entry.is_bare
+
     def finished(self, partition: int) -> None:
         """Take note that an event of the partition has run to its end."""
         self._partitions[partition].finished += 1
@@ -99,7 +118,7 @@ class CommitPipeline:
         if self._open is not None or now < self._retry_at:
             return None
         points = self._dirty(self._partitions)
-        if not points or (now < self._quiet_until and not self._has_run(points)):
+        if not points or (now < self._quiet_until and not self._is_urgent(points)):
             return None
         self._open = Commit(points)
         self._quiet_until = now + QUIET_SECONDS
@@ -139,7 +158,11 @@ class CommitPipeline:
         for point in commit.points:
             entry = self._partitions.get(point.partition)
             # An answer for an earlier assignment says nothing about this one.
-            if entry is None or entry.progress.epoch != point.epoch or point.partition in refused:
+            if entry is None or entry.progress.epoch != point.epoch:
+                continue
+            if point.partition in refused:
+                # Whether Kafka has the old or the new is open: an answer that came too late is an error, too.
+                entry.acknowledged = None
                 continue
             entry.acknowledged = point.snapshot
             entry.finished_acknowledged = max(entry.finished_acknowledged, point.finished)
@@ -153,7 +176,15 @@ class CommitPipeline:
                 points.append(Point(partition, entry.progress.epoch, snapshot, entry.finished))
         return tuple(points)
 
-    def _has_run(self, points: tuple[Point, ...]) -> bool:
+    def _is_urgent(self, points: tuple[Point, ...]) -> bool:
+        entries = self._partitions
         return any(
-            point.finished > self._partitions[point.partition].finished_acknowledged for point in points
+            point.finished > entries[point.partition].finished_acknowledged
+            or _differ(point.snapshot, entries[point.partition].acknowledged)
+            for point in points
         )
+
+
+def _differ(new: Snapshot, old: Snapshot | None) -> bool:
+    """Whether they say something else of unclean ends."""
+    return old is None or (new.unclean, new.running) != (old.unclean, old.running)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer
 
@@ -11,6 +11,7 @@ from shotgun_runtime.kafka import ClientWatch
 
 from .orders import GroupOrders
 from .succession import Succession
+from .turn import Turn
 
 MakeConsumer = Callable[..., tuple[Consumer, ClientWatch]]
 """Makes a group's consumer from librdkafka's callbacks, and the watch of this client."""
@@ -27,3 +28,5 @@ class Member:
     max_uncommitted: int
     revoke_timeout: float
     concurrency: int = 1
+    turn: Turn = field(default_factory=Turn)
+    """The one of the process."""

@@ -15,6 +15,7 @@ from .history import only
 from .member import Member
 from .order_watch import OrderWatch
 from .orders import Replay
+from .partition_state import PartitionState
 from .positions import Positions
 from .worker import Worker
 
@@ -51,8 +52,13 @@ class OrderFollower:
         if paused and not self.paused:
             self._assignment.give_back(self._worker.withdraw())
         self.paused = paused
-        if self._watch.released():
-            self._go_on()
+        if self._watch.resumed():
+            for state in self._assignment:
+                # Whoever resumes a group wants what it stays at run, poison or not.
+                state.gate.absolve()
+                self._go_on(state)
+        for partition in self._watch.skipped():
+            self._go_on(self._assignment.get(partition))
         for replay in self._watch.replays([state.partition for state in self._assignment]):
             self._replay(replay)
         self._tidy()
@@ -61,15 +67,14 @@ class OrderFollower:
         """Begin again with the replays of partitions that are assigned anew."""
         self._watch.forget(partitions)
 
-    def _go_on(self) -> None:
-        """Try again the events that partitions stay at."""
-        for state in self._assignment:
-            if state.stopped is None:
-                continue
-            log.info("Group %s: %s[%d] goes on", self._group, self._topic, state.partition)
-            state.stopped = None
-            if not state.throttled:
-                self._consumer.resume([TopicPartition(self._topic, state.partition)])
+    def _go_on(self, state: PartitionState | None) -> None:
+        """Try again the event that the partition stays at."""
+        if state is None or state.stopped is None:
+            return
+        log.info("Group %s: %s[%d] goes on", self._group, self._topic, state.partition)
+        state.stopped = None
+        if not state.throttled:
+            self._consumer.resume([TopicPartition(self._topic, state.partition)])
 
     def _tidy(self) -> None:
         """Take back what was ordered or told about events that are over."""

@@ -12,7 +12,7 @@ class OrderWatch:
 
     def __init__(self, orders: GroupOrders) -> None:
         self._orders = orders
-        self._release = orders.release
+        self._resumed, self._skipped = orders.release
         self._begun: set[Place] = set()
 
     @property
@@ -25,13 +25,15 @@ class OrderWatch:
         """Whether no event of the group may be started."""
         return not self._orders.quiet and self._orders.paused is not None
 
-    def released(self) -> bool:
-        """Whether the events that partitions stay at are to be tried again. True once for each order."""
-        release = self._orders.release
-        if release == self._release:
-            return False
-        self._release = release
-        return True
+    def resumed(self) -> bool:
+        """Whether the events that all partitions stay at are to be tried again. True once for each order."""
+        before, self._resumed = self._resumed, self._orders.release[0]
+        return self._resumed != before
+
+    def skipped(self) -> set[int]:
+        """The partitions that have new orders to pass events over, each order once."""
+        before, self._skipped = self._skipped, self._orders.release[1]
+        return {partition for partition, _ in self._skipped - before}
 
     def replays(self, partitions: Collection[int]) -> list[Replay]:
         """The events of these partitions that are to be run again and were not `begun`."""

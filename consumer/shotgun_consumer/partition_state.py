@@ -4,54 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from confluent_kafka import Message
 
 from .delivery import Delivery
+from .gate import Gate
 from .progress import Progress
+from .waiting import Waiting
 
 MAX_QUEUED_EVENTS = 1_000
 MAX_QUEUED_BYTES = 8 * 1024 * 1024
 RESUME_BELOW = 4
-
-
-class Waiting(Protocol):
-    """The events of a partition that were read and have not ended: those that wait, and those that a worker holds.
-
-    `now` and `due` are seconds of a clock that only goes forward.
-    """
-
-    bytes: int
-    """What the waiting ones hold in memory, roughly."""
-
-    def push(self, delivery: Delivery) -> None:
-        """Put an event behind the others."""
-
-    def take(self, count: int, now: float) -> list[Delivery]:
-        """At most `count` events that may be started now, to be handed to a worker."""
-
-    def give_back(self, deliveries: Iterable[Delivery]) -> None:
-        """Have events wait again that a worker holds and has not started, ahead of the others."""
-
-    def retry(self, delivery: Delivery, due: float) -> None:
-        """Have a started event wait until then, and all that must not overtake it."""
-
-    def end(self, delivery: Delivery) -> None:
-        """A started event has ended."""
-
-    def due(self) -> float | None:
-        """When the next retry is due; None without one."""
-
-    def oldest(self) -> Delivery | None:
-        """The oldest event that was read and has not ended; None without one. Replays do not count."""
-
-    @property
-    def started(self) -> int:
-        """Events that a worker holds."""
-
-    def __len__(self) -> int:
-        """Events that wait."""
 
 
 @dataclass(slots=True)
@@ -66,6 +29,7 @@ class PartitionState:
     partition: int
     progress: Progress
     waiting: Waiting
+    gate: Gate
     throttled: bool = False
     stopped: str | None = None
     at_end: bool = False
@@ -89,7 +53,11 @@ class PartitionState:
 
     def start(self, count: int, now: float) -> list[Delivery]:
         """Take at most `count` events, to be handed to a worker. None behind a failure."""
-        return [] if self.stopped is not None else self.waiting.take(count, now)
+        if self.stopped is not None:
+            return []
+        return (
+            self.waiting.take(count, now) if self.gate.is_open else self.gate.start(self.waiting, count, now)
+        )
 
     def stop(self, delivery: Delivery, reason: str, withheld: Iterable[Delivery]) -> None:
         """Stay at this event, which failed, until the next assignment."""

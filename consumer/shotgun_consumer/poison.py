@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 CAREFUL_FROM = 2
 """After so many memberships in a row that ended uncleanly and without progress, events are run one at a time."""
 POISON_FROM = 3
@@ -24,7 +22,8 @@ class Suspicion:
 
     `unclean` and `running` are what the marks in the committed metadata say: how many memberships in a row ended
     without a clean stop and without progress, and which event was marked to be running alone. `marks` is what every
-    commit of this assignment is to say; `acknowledged` is told what Kafka holds. The owner starts events only while
+    commit of this assignment is to say; `acknowledged` is told what Kafka holds. The owner calls `count` before it
+    starts the first event, because a membership that started none proves nothing, and starts events only while
     `settled`: an end from then on counts, and a mark that Kafka still holds never blames an event that has returned.
 
     While `careful`, the owner runs one event of the partition at a time, the one with the smallest offset first; it
@@ -33,11 +32,23 @@ class Suspicion:
     """
 
     def __init__(self, unclean: int = 0, running: int | None = None) -> None:
-        self._count = max(0, unclean) + 1
+        self._count = max(0, unclean)
+        self._counted = False
         self._poison = running if unclean >= POISON_FROM else None
         # A mark that proves nothing yet is gone, because nothing runs.
         self._running = self._poison
         self._known: tuple[int, int | None] | None = None
+
+    def count(self) -> None:
+        """Count this membership, because an event is about to be started. Only the first call does."""
+        if not self._counted:
+            self._counted = True
+            self._count += 1
+
+    @property
+    def counted(self) -> bool:
+        """Whether this membership is counted."""
+        return self._counted
 
     @property
     def marks(self) -> tuple[int, int | None]:
@@ -47,7 +58,7 @@ class Suspicion:
     @property
     def settled(self) -> bool:
         """Whether Kafka knows enough that an event may be started. Otherwise a commit with `marks` comes first."""
-        if self._known is None:
+        if self._known is None or not self._counted:
             return False
         unclean, running = self._known
         return running == self._running and unclean >= self._count
@@ -56,13 +67,27 @@ class Suspicion:
         """Take note that Kafka has a commit with these marks."""
         self._known = unclean, running
 
+    def unknown(self) -> None:
+        """Take note that it is not known which marks Kafka has, because a commit with others is on its way."""
+        self._known = None
+
+    @property
+    def lifted(self) -> bool:
+        """Whether an event of this membership has returned, so that no later one needs to be looked after."""
+        return self._counted and self._count == 0
+
     @property
     def careful(self) -> bool:
         """Whether events are to be run one at a time, each marked before."""
-        return self._count > CAREFUL_FROM
+        return self._count + (not self._counted) > CAREFUL_FROM
+
+    @property
+    def poison(self) -> int | None:
+        """The event that is to get its plugin's policy instead of being run; None when none is known."""
+        return self._poison
 
     def is_poison(self, offset: int) -> bool:
-        """Whether this event is to get its plugin's policy instead of being run."""
+        """Whether this is that event."""
         return offset == self._poison
 
     def begin(self, offset: int) -> None:
@@ -73,10 +98,15 @@ class Suspicion:
             raise ValueError(f"offset {offset} cannot be marked while {self._running} is")
         self._running = offset
 
-    def progressed(self) -> None:
-        """Take note that the watermark has moved, or that the event at it, or a marked one, came back from its worker.
+    def unmark(self) -> None:
+        """Take note that the marked event was not started after all, or that it no longer runs alone."""
+        self._running = self._poison
 
-        Poison that its policy has ended moves the watermark; poison at which the partition stays does not.
+    def progressed(self) -> None:
+        """Take note that the event at the watermark, or a marked one, came back from its worker.
+
+        So does the watermark when it moves before anything is started: what was suspected lies behind it. Poison that
+        its policy has ended moves the watermark; poison at which the partition stays does not.
         """
         self._count = 0
         self._running = self._poison = None
@@ -85,34 +115,19 @@ class Suspicion:
         """Take note that somebody wants the poison run all the same: by `resume`, or a new version of the plugin."""
         self.progressed()
 
-    def stopped(self) -> None:
-        """Take note that the partition is given up in good order: the last commit says that nothing is amiss.
+    def handed_on(self) -> None:
+        """Take note that the partition is given up in good order, for another member: nothing is amiss.
+
+        Nobody has mended anything, though, so what is known to be poison stays known.
 
         Not when an event still runs and is not waited for any longer: a callback that is stuck is poison too.
         """
+        if self._poison is None:
+            self.progressed()
+
+    def stopped(self) -> None:
+        """Take note that the process stops in good order. Whoever starts it again wants poison tried, too.
+
+        Not when an event still runs, as with `handed_on`.
+        """
         self.progressed()
-
-
-class Turn:
-    """Lets one marked event at a time run in a whole process.
-
-    Without it, an event that is innocent but slow would run, marked, beside the poison of another group, which ends
-    the process for both. For the groups' threads, each of which asks again until the turn is its own; nothing blocks.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner: str | None = None
-
-    def take(self, group: str) -> bool:
-        """Whether the turn is this group's now. It stays so until `give_back`."""
-        with self._lock:
-            if self._owner is None:
-                self._owner = group
-            return self._owner == group
-
-    def give_back(self, group: str) -> None:
-        """End the group's turn; nothing happens when it is another's."""
-        with self._lock:
-            if self._owner == group:
-                self._owner = None

@@ -19,6 +19,9 @@ class Snapshot:
 
     watermark: int
     metadata: str = ""
+    unclean: int = 0
+    running: int | None = None
+    """These two as `metadata` says them: see `Marks`."""
 
 
 class Progress:
@@ -99,6 +102,12 @@ class Progress:
         """The callbacks that have ended for an unfinished event."""
         return self._ended.get(offset, frozenset())
 
+    def mark(self, unclean: int, running: int | None) -> None:
+        """Have snapshots say from now on how often memberships have ended uncleanly, and what runs alone."""
+        if (unclean, running) != (self._unclean, self._running):
+            self._unclean, self._running = unclean, running
+            self._snapshot = None
+
     def reach_end(self, offset: int) -> None:
         """Take note that nothing lies before `offset`, the end of the partition, beyond what was delivered."""
         if offset > self._next:
@@ -129,15 +138,18 @@ class Progress:
         """What to commit now."""
         if self._snapshot is None:
             watermark = self.watermark
-            self._snapshot = Snapshot(watermark, encode_marks(watermark, self._marks(watermark)))
+            marks = self._marks(watermark)
+            self._snapshot = Snapshot(watermark, encode_marks(watermark, marks), marks.unclean, marks.running)
         return self._snapshot
 
     def _marks(self, watermark: int) -> Marks:
         ended = tuple(sorted(self._ended.get(watermark, ())))
+        # What lies below the watermark has ended, so it does not run.
+        running = self._running if self._running is not None and self._running >= watermark else None
         if self._top <= watermark:
-            return Marks(ended=ended, unclean=self._unclean, running=self._running)
+            return Marks(ended=ended, unclean=self._unclean, running=running)
         ahead = takewhile(lambda offset: offset < self._top, self._unfinished)
         unfinished = [offset for offset in ahead if offset > watermark]
         # What was not delivered yet lies behind all that was.
         unfinished += [offset for offset in self._pending if watermark < offset < self._top]
-        return Marks(self._top, tuple(unfinished), ended, self._unclean, self._running)
+        return Marks(self._top, tuple(unfinished), ended, self._unclean, running)

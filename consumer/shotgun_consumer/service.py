@@ -200,6 +200,7 @@ class ConsumerService:
             max_uncommitted=self._settings.consumer.max_uncommitted,
             revoke_timeout=self._revoke_seconds,
             concurrency=len(version.runs),
+            turn=supervision.turn,
         )
         return Group(
             member,

@@ -12,6 +12,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Me
 from shotgun_runtime.kafka import explain
 from shotgun_runtime.shutdown import Deadline
 
+from .aside import Aside
 from .assignment import Assignment
 from .commit_sender import CommitSender
 from .completions import Completions
@@ -23,6 +24,7 @@ from .partition_state import PartitionState
 from .placement import Hold
 from .positions import Committed, Positions
 from .session_gauges import Gauges
+from .session_log import shown, warn_running, warn_suspected
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,14 @@ class Session:
         self._positions = positions
         self._metrics = metrics
         self._completions = Completions()
-        self._assignment = Assignment(member.max_uncommitted, epochs, concurrency=member.concurrency)
+        self._assignment = Assignment(
+            member.max_uncommitted,
+            epochs,
+            concurrency=member.concurrency,
+            group=member.group,
+            turn=member.turn,
+        )
+        self._aside = Aside(member, worker, self._assignment)
         self._gauges = Gauges(metrics, self._assignment)
         self._commits = CommitSender(member.group, member.topic, self._assignment.commits, metrics)
         self._received = 0
@@ -66,6 +75,7 @@ class Session:
         self._said: set[int] = set()
         self._consumer, self._client = make_consumer(on_commit=self._commits.on_commit)
         self._orders = OrderFollower(member, self._consumer, worker, self._assignment, positions)
+        self._stopping = False
         self.joined = False
         self.ending: str | Hold | None = None
 
@@ -74,6 +84,7 @@ class Session:
 
         `observe` is called about once a second.
         """
+        self._aside.join()
         self._consumer.subscribe(
             [self._member.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -89,10 +100,14 @@ class Session:
                 self._received = self._client.received_bytes
                 self._orders.follow()
                 observe(self)
+        self._stopping = stop.is_set()
 
     def close(self, deadline: Deadline) -> None:
         """Start nothing more, wait for the event that runs, commit, and leave the group."""
-        self._give_up([state.partition for state in self._assignment], deadline)
+        try:
+            self._give_up([state.partition for state in self._assignment], deadline)
+        finally:
+            self._aside.leave()
         self._consumer.close()
         self._gauges.clear()
 
@@ -155,9 +170,13 @@ class Session:
             self._metrics.events[result.outcome.value].inc()
 
     def _start(self) -> None:
+        now = time.monotonic()
+        self._assignment.tend(now)
+        if self._member.turn.owner is not None:
+            self._aside.make_room()
         if self._orders.paused or self._member.succession.awaited:
             return
-        deliveries = self._assignment.startable(time.monotonic())
+        deliveries = self._assignment.startable(now)
         if deliveries:
             self._worker.hand_over(deliveries, self._completions)
 
@@ -177,6 +196,8 @@ class Session:
         partitions = [
             state.partition for state in assignment if state.progress.unfinished or state.stopped is not None
         ]
+        for state in assignment:
+            state.gate.absolve()
         self._commits.finish(self._consumer, partitions)
         found = (self._take_up(self._consumer, partitions) if partitions else {}) or {}
         succession.take_over()
@@ -191,8 +212,8 @@ class Session:
             self._consumer.resume(pairs)
         except KafkaException as error:
             self.ending = f"its new version cannot go on at its position: {explain(error.args[0])}"
-        shown = _shown(self._member.topic, offsets) or "the next event"
-        log.info("Group %s: its new version takes over with %s", self._member.group, shown)
+        where = shown(self._member.topic, offsets) or "the next event"
+        log.info("Group %s: its new version takes over with %s", self._member.group, where)
 
     # Reading
 
@@ -292,9 +313,10 @@ class Session:
         self._orders.forget(found)
         for partition, committed in found.items():
             self._assignment.add(partition, committed.offset, committed.marks)
+            warn_suspected(self._member, partition, committed)
         offsets = {partition: committed.offset for partition, committed in found.items()}
         consumer.incremental_assign([TopicPartition(self._member.topic, *pair) for pair in offsets.items()])
-        log.info("Group %s: assigned %s", self._member.group, _shown(self._member.topic, offsets))
+        log.info("Group %s: assigned %s", self._member.group, shown(self._member.topic, offsets))
 
     def _take_up(self, consumer: Consumer, partitions: list[int]) -> dict[int, Committed] | None:
         try:
@@ -323,7 +345,7 @@ class Session:
         log.warning(
             "Group %s: lost %s; what was not committed is repeated",
             self._member.group,
-            _shown(self._member.topic, partitions),
+            shown(self._member.topic, partitions),
         )
         self._worker.withdraw(partitions)
         for partition in partitions:
@@ -336,37 +358,19 @@ class Session:
         mine = [partition for partition in partitions if self._assignment.get(partition) is not None]
         if not mine:
             return
-        self._assignment.give_back(self._worker.withdraw(mine))
+        self._assignment.give_back(self._worker.withdraw(mine), mine)
         while any(state.waiting.started for state in self._assignment if state.partition in mine):
             self._collect(min(0.25, deadline.remaining()))
             if deadline.expired:
-                self._warn_running(mine)
+                warn_running(self._member, self._worker.running, mine)
                 break
+        for state in self._assignment:
+            if state.partition in mine and not state.waiting.started:
+                (state.gate.stop if self._stopping else state.gate.hand_on)()
         self._commits.finish(self._consumer, mine)
         for partition in mine:
             self._assignment.remove(partition)
-        log.info("Group %s: gave up %s", self._member.group, _shown(self._member.topic, mine))
-
-    def _warn_running(self, partitions: Collection[int]) -> None:
-        for running in self._worker.running:
-            if running.partition not in partitions:
-                continue
-            log.warning(
-                "Group %s: event %s at %s[%d]@%d still runs; it is not waited for any longer and will be repeated",
-                self._member.group,
-                running.event_id,
-                self._member.topic,
-                running.partition,
-                running.offset,
-            )
+        log.info("Group %s: gave up %s", self._member.group, shown(self._member.topic, mine))
 
     def _pair(self, state: PartitionState) -> TopicPartition:
         return TopicPartition(self._member.topic, state.partition)
-
-
-def _shown(topic: str, partitions: Collection[int] | dict[int, int]) -> str:
-    if isinstance(partitions, dict):
-        return ", ".join(
-            f"{topic}[{partition}] from offset {offset}" for partition, offset in partitions.items()
-        )
-    return ", ".join(f"{topic}[{partition}]" for partition in partitions)

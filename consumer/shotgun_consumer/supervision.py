@@ -18,6 +18,7 @@ from .metrics import GroupMetrics
 from .orders import GroupOrders, Noticeboard
 from .plugin_loader import LoadedPlugin
 from .plugin_options import plugin_options, unmatched_patterns
+from .turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Supervision:
         self._metrics: dict[str, GroupMetrics] = {}
         self._said: dict[str, str] = {}
         self.calls = CallWatch()
+        self.turn = Turn()
 
     def prepare(self, plugins: Iterable[LoadedPlugin]) -> None:
         """Make the dead-letter topic if a callback may need it, so that what is wrong there shows at the start.

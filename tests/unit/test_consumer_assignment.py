@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from owning import first_startable
+
 from shotgun_consumer.assignment import Assignment
 from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.in_order import InOrder
-from shotgun_consumer.partition_state import MAX_QUEUED_EVENTS, PartitionState
+from shotgun_consumer.partition_state import MAX_QUEUED_EVENTS
 from shotgun_consumer.placement import Hold, Known, Placed, Witness, place
-from shotgun_consumer.progress import Progress
 from shotgun_runtime.topics import TopicIdentity
 
 
@@ -37,7 +37,7 @@ def test_events_are_handed_out_in_order_and_within_the_bound() -> None:
     assignment = with_partition(max_uncommitted=2)
     for offset in range(3):
         read(assignment, 0, offset)
-    assert [delivery.offset for delivery in assignment.startable(0.0)] == [0, 1]
+    assert [delivery.offset for delivery in first_startable(assignment)] == [0, 1]
     assert assignment.startable(0.0) == []
 
 
@@ -46,7 +46,7 @@ def test_partitions_take_turns() -> None:
     for partition in (0, 1):
         assignment.add(partition, 0)
         read(assignment, partition, 0)
-    first = assignment.startable(0.0)
+    first = first_startable(assignment)
     assignment.settle(Result(first[0], Outcome.SUCCEEDED), 0.0)
     commit = assignment.commits.take(0.0)
     assert commit is not None
@@ -59,7 +59,7 @@ def test_an_event_that_failed_stays_and_nothing_behind_it_is_handed_out() -> Non
     assignment = with_partition()
     for offset in range(3):
         read(assignment, 0, offset)
-    first, second, third = assignment.startable(0.0)
+    first, second, third = first_startable(assignment)
     assignment.settle(Result(first, Outcome.SUCCEEDED), 0.0)
     state = assignment.settle(Result(second, None, "it raised", [third]), 0.0)
     assert state is not None
@@ -71,14 +71,14 @@ def test_an_event_that_failed_stays_and_nothing_behind_it_is_handed_out() -> Non
 def test_a_result_from_before_a_revoke_changes_nothing_after_the_partition_came_back() -> None:
     assignment = with_partition()
     stale = read(assignment, 0, 0)
-    assignment.startable(0.0)
+    first_startable(assignment)
     assignment.remove(0)
     assignment.add(0, 0)
     assert assignment.settle(Result(stale, Outcome.SUCCEEDED), 0.0) is None
     assert watermark(assignment) == 0
     # And the same offset, read anew, runs
     again = read(assignment, 0, 0)
-    assert assignment.startable(0.0) == [again]
+    assert first_startable(assignment) == [again]
     assignment.settle(Result(again, Outcome.SUCCEEDED), 0.0)
     assert watermark(assignment) == 1
 
@@ -89,7 +89,7 @@ def test_after_many_rebalances_the_bound_is_as_wide_as_at_first() -> None:
         assignment.add(0, 0)
         read(assignment, 0, 0)
         read(assignment, 0, 1)
-        assert len(assignment.startable(0.0)) == 2
+        assert len(first_startable(assignment)) == 2
         assignment.remove(0)
     assert assignment.started == 0
 
@@ -97,7 +97,7 @@ def test_after_many_rebalances_the_bound_is_as_wide_as_at_first() -> None:
 def test_what_was_withdrawn_is_queued_again_in_its_place() -> None:
     assignment = with_partition()
     deliveries = [read(assignment, 0, offset) for offset in range(4)]
-    started = assignment.startable(0.0)
+    started = first_startable(assignment)
     assignment.give_back(started[1:])
     assert assignment.started == 1
     assert assignment.startable(0.0) == deliveries[1:]
@@ -108,7 +108,7 @@ def test_the_event_reached_is_the_oldest_unfinished_one() -> None:
     assert assignment.reached() is None
     first = read(assignment, 0, 5)
     read(assignment, 0, 6)
-    assignment.startable(0.0)
+    first_startable(assignment)
     reached = assignment.reached()
     assert reached is not None
     assert reached.event_id == 5
@@ -119,23 +119,25 @@ def test_the_event_reached_is_the_oldest_unfinished_one() -> None:
 
 
 def test_reading_pauses_when_too_much_is_queued_and_goes_on_below_a_quarter() -> None:
-    state = PartitionState(0, Progress(1, 0), InOrder())
+    state = with_partition().get(0)
+    assert state is not None
     for offset in range(MAX_QUEUED_EVENTS):
         assert not state.overfull
         state.waiting.push(Delivery(0, offset, 1, None, b"", {}, 0.0))
     assert state.overfull
-    state.start(MAX_QUEUED_EVENTS // 2, 0.0)
+    state.waiting.take(MAX_QUEUED_EVENTS // 2, 0.0)
     assert not state.roomy
-    state.start(MAX_QUEUED_EVENTS // 3, 0.0)
+    state.waiting.take(MAX_QUEUED_EVENTS // 3, 0.0)
     assert state.roomy
 
 
 def test_reading_pauses_for_few_large_events_too() -> None:
-    state = PartitionState(0, Progress(1, 0), InOrder())
+    state = with_partition().get(0)
+    assert state is not None
     for offset in range(2):
         state.waiting.push(Delivery(0, offset, 1, None, bytes(5 * 1024 * 1024), {}, 0.0))
     assert state.overfull
-    state.start(2, 0.0)
+    state.waiting.take(2, 0.0)
     assert state.roomy
 
 

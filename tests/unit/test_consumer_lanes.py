@@ -6,6 +6,7 @@ import random
 
 from hypothesis import given
 from hypothesis import strategies as st
+from owning import first_startable
 
 from shotgun_consumer.assignment import Assignment
 from shotgun_consumer.delivery import Delivery, Outcome, Result
@@ -119,7 +120,7 @@ def assigned(concurrency: int, max_uncommitted: int, entities: list[str]) -> Ass
 
 def test_as_many_events_run_as_there_are_workers_and_each_awaits_its_commit_when_that_is_asked_for() -> None:
     assignment = assigned(3, 1, ["A:1", "B:1", "C:1", "D:1", "A:1"])
-    first = assignment.startable(0.0)
+    first = first_startable(assignment)
     assert offsets(first) == [0, 1, 2]
     assert assignment.startable(0.0) == []
     assignment.settle(Result(first[0], Outcome.SUCCEEDED), 0.0)
@@ -132,7 +133,7 @@ def test_as_many_events_run_as_there_are_workers_and_each_awaits_its_commit_when
 
 def test_an_event_that_fails_is_run_again_with_what_has_ended_of_it() -> None:
     assignment = assigned(2, 50, ["A:1", "A:1", "B:1"])
-    first, _ = assignment.startable(0.0)
+    first, _ = first_startable(assignment)
     failed = Result(first, None, "it raised", retry_after=5.0, ended=frozenset({"one"}))
     assignment.settle(failed, 100.0)
     assert assignment.due() == 105.0
@@ -143,7 +144,7 @@ def test_an_event_that_fails_is_run_again_with_what_has_ended_of_it() -> None:
 
 def test_without_concurrency_a_retry_holds_up_what_lies_behind_it() -> None:
     assignment = assigned(1, 50, ["A:1", "B:1", "C:1"])
-    first, *behind = assignment.startable(0.0)
+    first, *behind = first_startable(assignment)
     assignment.settle(Result(first, None, "it raised", behind, retry_after=1.0), 0.0)
     assert assignment.startable(0.5) == []
     again = assignment.startable(1.0)

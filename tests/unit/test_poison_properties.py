@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shotgun_consumer.poison import CAREFUL_FROM, POISON_FROM, Suspicion, Turn
+from shotgun_consumer.poison import CAREFUL_FROM, POISON_FROM, Suspicion
+from shotgun_consumer.turn import Turn
 
 EVENTS = 12
 
@@ -65,6 +66,7 @@ class Model:
             waiting = [o for o in range(EVENTS) if o not in finished and o not in running]
             width = 1 if suspicion.careful else self.width
             if waiting and len(running) < width and (not running or self.random.random() < 0.7):
+                suspicion.count()
                 if not suspicion.settled:
                     self._commit(suspicion, finished)
                 self._start(waiting[0], suspicion, finished, running)
@@ -140,6 +142,7 @@ def test_kills_with_progress_or_a_clean_stop_between_them_flag_nothing(ends: lis
         suspicion = Suspicion(unclean, running)
         assert suspicion.is_poison(7) is (in_a_row >= POISON_FROM)
         assert suspicion.careful is (in_a_row >= CAREFUL_FROM)
+        suspicion.count()
         if suspicion.careful and not suspicion.is_poison(7):
             suspicion.begin(7)
         in_a_row += 1
@@ -156,6 +159,8 @@ def test_poison_that_was_not_dealt_with_is_known_to_the_next_membership_too() ->
     suspicion = Suspicion(3, running=7)
     assert suspicion.is_poison(7)
     assert not suspicion.is_poison(8)
+    # Though it may be another member's: nobody has mended anything
+    suspicion.handed_on()
     again = Suspicion(*suspicion.marks)
     assert again.is_poison(7)
     # Until somebody wants it run all the same
@@ -165,7 +170,26 @@ def test_poison_that_was_not_dealt_with_is_known_to_the_next_membership_too() ->
 
 
 def test_a_mark_of_few_ends_proves_nothing() -> None:
-    assert Suspicion(2, running=7).marks == (3, None)
+    assert Suspicion(2, running=7).marks == (2, None)
+
+
+def test_memberships_that_started_nothing_do_not_count() -> None:
+    marks: tuple[int, int | None] = (0, None)
+    for _ in range(10):
+        marks = Suspicion(*marks).marks
+    assert marks == (0, None)
+    started = Suspicion(*marks)
+    started.count()
+    started.count()
+    assert started.marks == (1, None)
+
+
+def test_a_partition_that_is_handed_on_in_good_order_begins_anew() -> None:
+    suspicion = Suspicion(2)
+    suspicion.count()
+    suspicion.begin(7)
+    suspicion.handed_on()
+    assert suspicion.marks == (0, None)
 
 
 def test_only_one_event_is_marked_at_a_time_and_only_under_suspicion() -> None:
@@ -173,16 +197,51 @@ def test_only_one_event_is_marked_at_a_time_and_only_under_suspicion() -> None:
     suspicion.begin(7)
     with pytest.raises(ValueError, match="while 7 is"):
         suspicion.begin(8)
+    suspicion.unmark()
+    suspicion.begin(8)
     with pytest.raises(ValueError, match="needs no mark"):
         Suspicion(1).begin(7)
 
 
-def test_in_one_process_one_suspected_event_runs_at_a_time() -> None:
+A, B = ("anim.a", 0), ("anim.b", 0)
+
+
+def test_an_event_runs_alone_when_all_groups_of_the_process_stand_aside_for_it() -> None:
     turn = Turn()
-    assert turn.take("a")
-    assert turn.take("a")
-    assert not turn.take("b")
-    turn.give_back("b")
-    assert not turn.take("b")
-    turn.give_back("a")
-    assert turn.take("b")
+    for group, _ in (A, B):
+        turn.join(group)
+    assert turn.take(A)
+    assert not turn.is_alone(A)
+    turn.stand_aside(A[0])
+    assert not turn.is_alone(A)
+    turn.stand_aside(B[0])
+    assert turn.is_alone(A)
+    # And it stays so until it gives the turn back
+    assert turn.take(A)
+    assert not turn.take(B)
+    turn.give_back(B)
+    assert turn.owner == A
+    turn.give_back(A)
+    assert turn.take(B)
+    assert not turn.is_alone(B)
+
+
+def test_a_group_that_comes_later_must_stand_aside_too_and_one_that_leaves_need_not() -> None:
+    turn = Turn()
+    turn.join(A[0])
+    turn.take(A)
+    turn.stand_aside(A[0])
+    turn.join(B[0])
+    assert not turn.is_alone(A)
+    turn.leave(B[0])
+    assert turn.is_alone(A)
+    turn.leave(A[0])
+    assert turn.owner is None
+
+
+def test_who_stands_aside_when_nobody_has_the_turn_is_asked_again() -> None:
+    turn = Turn()
+    turn.join(B[0])
+    turn.stand_aside(B[0])
+    turn.take(A)
+    assert not turn.is_alone(A)
