@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -16,6 +17,9 @@ from .marks import NO_MARKS, Marks
 from .partition_state import PartitionState
 from .progress import Progress
 from .turn import Turn
+
+SPARE_SHARE = 8
+"""Of so many workers one finds its next event handed over already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Assignment:
     ) -> None:
         self.commits = CommitPipeline(max_uncommitted, concurrency)
         self._concurrency = concurrency
+        self._spare = math.ceil(concurrency / SPARE_SHARE)
         self._epochs = epochs if epochs is not None else count(1)
         self._states: dict[int, PartitionState] = {}
         self._next = 0
@@ -135,8 +140,8 @@ class Assignment:
         started = self.started - sum(self._states[partition].gate.held for partition in self._shut)
         room = self.commits.room(started)
         if self._concurrency > 1:
-            # One for each worker: what waited behind a slow one could be run by another.
-            room = min(room, self._concurrency - started)
+            # One for each worker, and a few at hand, so that a worker that becomes free need not wait for the owner.
+            room = min(room, self._concurrency + self._spare - started)
         taken: list[Delivery] = []
         states = list(self._states.values())
         for index in range(len(states)):

@@ -40,6 +40,10 @@ class CommitSender:
         except KafkaException as error:
             self._settle(dict.fromkeys(_partitions(commit), error.args[0]))
 
+    def awaited(self, now: float) -> float:
+        """For how many seconds the open commit has waited for its answer; 0.0 when none is open."""
+        return 0.0 if self._open is None else now - self._open[1]
+
     def on_commit(self, error: KafkaError | None, pairs: list[TopicPartition]) -> None:
         """Kafka's answer to an asynchronous commit: librdkafka's `on_commit`."""
         # The request may have failed as a whole, or for single partitions.

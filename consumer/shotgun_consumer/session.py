@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
 RUNNING_SECONDS = 0.05
 COMMITTING_SECONDS = 0.002
+ANSWER_SECONDS = 0.0003
 FULL_SECONDS = 0.5
 OBSERVE_SECONDS = 1.0
 BATCH = 500
@@ -124,50 +125,76 @@ class Session:
     # The loop
 
     def _turn(self) -> None:
-        commits = self._assignment.commits
         if self._member.succession.awaited:
             self._succeed()
-        running = self._assignment.started > 0
-        if running or self._assignment.queued >= ENOUGH_QUEUED:
+        busy = self._busy
+        if busy:
             # Where records are at hand, poll() would not wait for the answer to a commit but return one of them.
-            self._collect(COMMITTING_SECONDS if commits.open else RUNNING_SECONDS)
+            self._collect(self._look_away())
         self._commits.send(self._consumer)
         self._start()
-        if running or self._assignment.queued >= ENOUGH_QUEUED:
-            wait = 0.0
-        elif commits.open:
-            wait = COMMITTING_SECONDS
-        elif self._assignment.queued or commits.unacknowledged:
-            wait = RUNNING_SECONDS
-        else:
-            wait = IDLE_SECONDS
-        self._read(0.0 if self._assignment.started else self._until_due(wait))
+        self._read(0.0 if busy or self._busy else self._until_due(self._pause()))
+        # The answer to a commit may have come: what has ended meanwhile need not wait for more.
+        self._commits.send(self._consumer)
         self._start()
+
+    @property
+    def _busy(self) -> bool:
+        """Whether results or queued records need the thread more than Kafka does."""
+        return self._assignment.started > 0 or self._assignment.queued >= ENOUGH_QUEUED
+
+    def _look_away(self) -> float:
+        """How long to wait for results before Kafka is looked at again."""
+        commits = self._assignment.commits
+        if not commits.open:
+            return RUNNING_SECONDS
+        if commits.room(self._assignment.started):
+            return COMMITTING_SECONDS
+        # Nothing starts before the answer is noticed. Without a broker that takes long, and must not be a spin.
+        return min(RUNNING_SECONDS, max(ANSWER_SECONDS, self._commits.awaited(time.monotonic()) / 4))
+
+    def _pause(self) -> float:
+        """How long to wait for Kafka when there is nothing to do."""
+        commits = self._assignment.commits
+        if commits.open:
+            return COMMITTING_SECONDS
+        return RUNNING_SECONDS if self._assignment.queued or commits.unacknowledged else IDLE_SECONDS
 
     def _collect(self, seconds: float) -> None:
         """Take in what the worker has finished; wait at most so long for the first."""
-        for result in self._completions.take(self._until_due(seconds)):
-            self._settle(result)
+        results = self._completions.take(self._until_due(seconds))
+        if not results:
+            return
+        now = time.monotonic()
+        ended: dict[Outcome, int] = {}
+        for result in results:
+            outcome = self._settle(result, now)
+            if outcome is not None:
+                ended[outcome] = ended.get(outcome, 0) + 1
+        for outcome, count in ended.items():
+            self._metrics.events[outcome.value].inc(count)
 
     def _until_due(self, seconds: float) -> float:
         """So long, but not longer than until the next retry."""
         due = self._assignment.due()
         return seconds if due is None else max(0.0, min(seconds, due - time.monotonic()))
 
-    def _settle(self, result: Result) -> None:
-        state = self._assignment.settle(result, time.monotonic())
+    def _settle(self, result: Result, now: float) -> Outcome | None:
+        """Take in one result. Returns how its event has ended, if it has and counts."""
+        state = self._assignment.settle(result, now)
         if state is None:
-            return
+            return None
         if result.delivery.replayed:
             if result.outcome is not None:
                 self._metrics.replayed.inc()
-        elif result.outcome is None and result.retry_after is not None:
-            self._metrics.retried.inc()
-        elif result.outcome is None:
-            # Kafka need not send what could not be run anyway; the member stays in the group.
-            self._consumer.pause([self._pair(state)])
-        else:
-            self._metrics.events[result.outcome.value].inc()
+            return None
+        if result.outcome is None:
+            if result.retry_after is not None:
+                self._metrics.retried.inc()
+            else:
+                # Kafka need not send what could not be run anyway; the member stays in the group.
+                self._consumer.pause([self._pair(state)])
+        return result.outcome
 
     def _start(self) -> None:
         now = time.monotonic()
