@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support import PATIENCE, Kafka, Process, wait_until
 
 from shotgun_consumer.cli import commands
+from shotgun_consumer.marks import Marks, decode_marks
 from shotgun_runtime.cli import run_cli
 from shotgun_runtime.log import close_logging
 from shotgun_schemas import codec
@@ -133,6 +134,15 @@ class EventStream:
         )
         future = self.kafka.admin.list_consumer_group_offsets([asked])[group]
         return {pair.partition: pair.offset for pair in future.result(PATIENCE).topic_partitions}
+
+    def marks(self, group: str) -> dict[int, Marks | None]:
+        """What was committed with the group's offsets."""
+        asked = ConsumerGroupTopicPartitions(
+            group, [TopicPartition(self.topic, p) for p in range(self.partitions)]
+        )
+        future = self.kafka.admin.list_consumer_group_offsets([asked])[group]
+        pairs = future.result(PATIENCE).topic_partitions
+        return {pair.partition: decode_marks(pair.offset, pair.metadata) for pair in pairs}
 
     def ends(self) -> dict[int, int]:
         """The end of each partition."""
