@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from .assignment import Assignment
 from .member import Member
+from .turn import Place
 from .worker import Worker
+
+log = logging.getLogger(__name__)
 
 
 class Aside:
@@ -18,6 +23,7 @@ class Aside:
         self._turn = member.turn
         self._worker = worker
         self._assignment = assignment
+        self._said: Place | None = None
 
     def join(self) -> None:
         """Begin to take part."""
@@ -34,6 +40,13 @@ class Aside:
             return
         others = [state for state in self._assignment if (self._group, state.partition) != owner]
         numbers = [state.partition for state in others]
+        if self._said != owner and self._assignment.queued:
+            self._said = owner
+            log.info(
+                "Group %s waits while the next event of group %s, partition %d, runs alone in the process",
+                self._group,
+                *owner,
+            )
         if numbers:
             self._assignment.give_back(self._worker.withdraw(numbers), numbers)
         runs = any(state.waiting.started for state in others)

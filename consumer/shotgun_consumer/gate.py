@@ -15,7 +15,7 @@ from .turn import Place, Turn
 from .waiting import Waiting
 
 ALONE_SECONDS = 30.0
-"""How long an event waits to be alone, and how long it then runs alone; the latter doubles with each further end."""
+"""How long an event waits to be alone, and how long it then runs alone; the latter doubles with further ends."""
 
 
 class Gate:
@@ -166,7 +166,7 @@ class Gate:
 
     def _patience(self) -> float:
         # One that brings the process down slowly is found when it is given long enough.
-        return ALONE_SECONDS * 2.0 ** min(10, max(0, self._suspicion.marks[0] - POISON_FROM))
+        return ALONE_SECONDS * 2.0 ** min(6, max(0, self._suspicion.marks[0] - POISON_FROM))
 
     def _count(self) -> None:
         if not self._suspicion.counted and self._progress.watermark > self._start_at:

@@ -139,11 +139,15 @@ class GroupOrders:
         return skips.get((partition, offset)) if skips else None
 
     def replays(self, partitions: Collection[int]) -> list[Replay]:
-        """The events of these partitions that are to be run again, by their place. They stay until `replayed`."""
+        """The events of these partitions that are to be run again, by their place. They stay until `replayed`.
+
+        An order to pass one over is the newer word.
+        """
+        mine = self._look()
         return [
             Replay(*place, frozenset() if EVERY_CALLBACK in records else frozenset(records))
-            for place, records in sorted(self._look().replays.items())
-            if place[0] in partitions
+            for place, records in sorted(mine.replays.items())
+            if place[0] in partitions and place not in mine.skips
         ]
 
     def letter_of(self, partition: int, offset: int, callback: str) -> str | None:
@@ -182,6 +186,8 @@ class GroupOrders:
         mine = self._look()
         for skipped in mine.skips:
             if skipped[0] == partition and skipped[1] < position:
+                # It may have been meant for a replay.
+                self.replayed(*skipped, ())
                 self._board.take_back(control.skip_key(self._group, *skipped))
         stop = mine.stops.get(partition)
         if stop is None or not has_ended(_offset(stop)):

@@ -190,3 +190,13 @@ def test_a_skip_of_an_event_that_ended_ahead_of_the_position_stays_until_the_pos
     owner.end(owner.start()[55])
     owner.commit()
     assert owner.left() == []
+
+
+def test_a_skip_takes_back_a_replay_that_must_not_be_run() -> None:
+    owner = Owner()
+    owner.assignment.add(0, 60)
+    replay = control.replay_key(GROUP, 0, 55, "*")
+    for key in (replay, control.skip_key(GROUP, 0, 55)):
+        owner.board.offer(key, "", {})
+    # It would have been fetched from Kafka, which is not there
+    assert owner.left() == []
