@@ -141,13 +141,14 @@ class GroupOrders:
     def replays(self, partitions: Collection[int]) -> list[Replay]:
         """The events of these partitions that are to be run again, by their place. They stay until `replayed`.
 
-        An order to pass one over is the newer word.
+        A later order to pass the event over cancels that.
         """
         mine = self._look()
         return [
             Replay(*place, frozenset() if EVERY_CALLBACK in records else frozenset(records))
-            for place, records in sorted(mine.replays.items())
-            if place[0] in partitions and place not in mine.skips
+            for place, all_records in sorted(mine.replays.items())
+            if place[0] in partitions
+            and (records := [key for key, one in all_records.items() if not _is_cancelled(mine, place, one)])
         ]
 
     def letter_of(self, partition: int, offset: int, callback: str) -> str | None:
@@ -186,8 +187,9 @@ class GroupOrders:
         mine = self._look()
         for skipped in mine.skips:
             if skipped[0] == partition and skipped[1] < position:
-                # It may have been meant for a replay.
-                self.replayed(*skipped, ())
+                for callback, replay in mine.replays.get(skipped, {}).items():
+                    if _is_cancelled(mine, skipped, replay):
+                        self._board.take_back(control.replay_key(self._group, *skipped, callback))
                 self._board.take_back(control.skip_key(self._group, *skipped))
         stop = mine.stops.get(partition)
         if stop is None or not has_ended(_offset(stop)):
@@ -220,6 +222,12 @@ class GroupOrders:
 
     def _remedy(self) -> str:
         return f"'shotgun-consumer resume {self._group}' lets it go on"
+
+
+def _is_cancelled(mine: GroupRecords, place: Place, replay: ControlRecord) -> bool:
+    """Whether a replay was taken back by a later order to pass the event over."""
+    skip = mine.skips.get(place)
+    return skip is not None and skip.at > replay.at
 
 
 def _offset(record: ControlRecord) -> int:

@@ -13,7 +13,7 @@ from shotgun_consumer.delivery import Delivery, Outcome, Result
 from shotgun_consumer.marks import Marks
 from shotgun_consumer.member import Member
 from shotgun_consumer.order_follower import OrderFollower
-from shotgun_consumer.orders import GroupOrders
+from shotgun_consumer.orders import GroupOrders, Replay
 from shotgun_consumer.succession import Succession, Version
 from shotgun_consumer.worker import Worker
 from shotgun_schemas import control
@@ -200,3 +200,11 @@ def test_a_skip_takes_back_a_replay_that_must_not_be_run() -> None:
         owner.board.offer(key, "", {})
     # It would have been fetched from Kafka, which is not there
     assert owner.left() == []
+
+
+def test_a_replay_that_was_ordered_after_its_event_was_passed_over_is_no_concern_of_the_skip() -> None:
+    owner = Owner()
+    for key in (control.skip_key(GROUP, 0, 55), control.replay_key(GROUP, 0, 55, "*")):
+        owner.board.offer(key, "", {})
+    owner.orders.passed(0, 60, lambda offset: True)
+    assert owner.orders.replays([0]) == [Replay(0, 55, frozenset())]
