@@ -62,6 +62,7 @@ class Assignment:
 
     def add(self, partition: int, offset: int, marks: Marks = NO_MARKS) -> None:
         """Take over a partition at its committed offset. What was known of an earlier assignment is gone."""
+        self.remove(partition)
         progress = Progress(next(self._epochs), offset, marks)
         waiting = InOrder() if self._concurrency == 1 else Lanes()
         self.commits.assign(partition, progress, committed=True)
@@ -165,6 +166,28 @@ class Assignment:
             gate.tend(now)
             if gate.is_open:
                 self._shut.discard(partition)
+
+    def absolve(self) -> None:
+        """Have all events run, whatever was suspected, because somebody wants that."""
+        for state in self._states.values():
+            state.gate.absolve()
+
+    def hand_on(self, partitions: Collection[int]) -> None:
+        """Let the last commits of these partitions say that nothing is amiss, unless something of them still runs."""
+        for state in self._ended(partitions):
+            state.gate.hand_on()
+
+    def stop(self, partitions: Collection[int]) -> None:
+        """The same when it is the process that stops."""
+        for state in self._ended(partitions):
+            state.gate.stop()
+
+    def _ended(self, partitions: Collection[int]) -> list[PartitionState]:
+        return [
+            state
+            for state in self._states.values()
+            if state.partition in partitions and not state.waiting.started
+        ]
 
     def give_back(self, deliveries: Collection[Delivery], partitions: Collection[int] | None = None) -> None:
         """Queue events again that were handed over and have not been started.

@@ -223,8 +223,7 @@ class Session:
         partitions = [
             state.partition for state in assignment if state.progress.unfinished or state.stopped is not None
         ]
-        for state in assignment:
-            state.gate.absolve()
+        assignment.absolve()
         self._commits.finish(self._consumer, partitions)
         found = (self._take_up(self._consumer, partitions) if partitions else {}) or {}
         succession.take_over()
@@ -391,9 +390,7 @@ class Session:
             if deadline.expired:
                 warn_running(self._member, self._worker.running, mine)
                 break
-        for state in self._assignment:
-            if state.partition in mine and not state.waiting.started:
-                (state.gate.stop if self._stopping else state.gate.hand_on)()
+        (self._assignment.stop if self._stopping else self._assignment.hand_on)(mine)
         self._commits.finish(self._consumer, mine)
         for partition in mine:
             self._assignment.remove(partition)

@@ -260,6 +260,16 @@ def test_a_mark_that_is_on_its_way_to_kafka_when_it_is_taken_back_keeps_the_turn
     assert owner.turn.owner is None
 
 
+def test_a_partition_that_is_taken_over_anew_without_having_been_given_up_has_no_turn() -> None:
+    owner = Owner(SUSPECTED)
+    owner.start()
+    acknowledge(owner.assignment)
+    owner.start()
+    assert owner.turn.owner == (GROUP, 0)
+    owner.assignment.add(0, 5)
+    assert owner.turn.owner is None
+
+
 def test_an_event_that_cannot_be_alone_runs_unmarked_after_a_while() -> None:
     owner = Owner(SUSPECTED)
     owner.start()
