@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .context import Position
 from .delivery import Delivery, Outcome, Result
-from .history import POISON, History, asked_for
+from .history import History, asked_for
 from .orders import GroupOrders
 
 PAUSED_SECONDS = 2.0
@@ -42,7 +42,7 @@ class OrderedRun:
         paused = orders.paused
         if paused is not None:
             # It was not tried, so what was tried before must not be counted on.
-            ended = History(delivery).anew() | (delivery.ended & {POISON})
+            ended = History(delivery).anew()
             return Result(delivery, None, paused, retry_after=PAUSED_SECONDS, ended=ended)
         skip = orders.skip_of(delivery.partition, delivery.offset)
         if skip is None or delivery.replayed:

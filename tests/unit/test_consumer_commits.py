@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shotgun_consumer.commits import QUIET_SECONDS, CommitPipeline
-from shotgun_consumer.progress import Progress
+from shotgun_consumer.progress import Progress, Snapshot
 
 
 class Member:
@@ -24,6 +24,11 @@ class Member:
         progress.deliver(offset)
         progress.finish(offset, progress.epoch)
         self.pipeline.finished(partition)
+
+    def end(self, offset: int) -> None:
+        """An event that was delivered before has run."""
+        assert self.progress[0].finish(offset, 1)
+        self.pipeline.finished(0)
 
     def filter(self, offset: int) -> None:
         self.progress[0].deliver(offset)
@@ -201,3 +206,76 @@ def test_no_commit_covers_an_unfinished_event_and_repeats_stay_bounded(steps: li
             pipeline.settle(commit, () if step == "ack" else {0}, now)
             commit = None
         assert offset - committed <= bound
+
+
+def test_an_answer_for_the_same_watermark_does_not_make_what_ended_ahead_since_then_known() -> None:
+    member = Member()
+    for offset in range(4):
+        member.progress[0].deliver(offset)
+    member.end(1)
+    first = member.pipeline.take(0.0)
+    member.end(2)
+    assert first is not None
+    member.pipeline.settle(first, (), 0.0)
+    second = member.pipeline.take(0.0)
+    assert offsets(first) == offsets(second) == {0: 0}
+    assert member.pipeline.unacknowledged == 1
+
+
+def test_where_kafka_takes_no_metadata_the_watermark_is_committed_alone_until_the_next_assignment() -> None:
+    member = Member()
+    for offset in range(3):
+        member.progress[0].deliver(offset)
+    member.end(1)
+    first = member.pipeline.take(0.0)
+    assert first is not None
+    assert first.points[0].snapshot.metadata
+    member.pipeline.bare(0)
+    member.pipeline.settle(first, {0}, 0.0)
+    member.end(0)
+    second = member.pipeline.take(1.0)
+    assert second is not None
+    assert second.points[0].snapshot == Snapshot(2)
+    member.pipeline.settle(second, (), 1.0)
+    assert member.pipeline.unacknowledged == 0
+    assert member.pipeline.take(9.0) is None
+    member.pipeline.assign(0, Progress(2, 2), committed=True)
+    assert not member.pipeline.is_bare(0)
+
+
+def test_what_kafka_holds_is_not_known_after_a_commit_that_it_may_have_taken_all_the_same() -> None:
+    member = Member()
+    assert member.pipeline.known(0) == Snapshot(0)
+    member.progress[0].mark(1, None)
+    commit = member.pipeline.take(0.0)
+    assert commit is not None
+    assert member.pipeline.known(0) is None
+    member.pipeline.settle(commit, {0}, 0.0)
+    # Taken back meanwhile; Kafka must be told, for it may have the other
+    member.progress[0].mark(0, None)
+    assert member.pipeline.known(0) is None
+    again = member.pipeline.take(1.0)
+    assert again is not None
+    member.pipeline.settle(again, (), 1.0)
+    assert member.pipeline.known(0) == Snapshot(0)
+
+
+def test_marks_are_sent_at_once_though_only_filtered_events_were_committed_a_moment_ago() -> None:
+    member = Member()
+    member.filter(0)
+    first = member.pipeline.take(0.0)
+    assert first is not None
+    member.pipeline.settle(first, (), 0.0)
+    member.progress[0].mark(1, None)
+    assert member.pipeline.take(0.1) is not None
+
+
+def test_an_event_that_fails_for_ever_is_not_committed_by_those_of_another_partition() -> None:
+    member = Member(partitions=2)
+    member.progress[1].deliver(0)
+    for offset in range(5):
+        member.run(offset)
+        commit = member.pipeline.take(0.0)
+        assert offsets(commit) == {0: offset + 1}
+        assert commit is not None
+        member.pipeline.settle(commit, (), 0.0)
