@@ -2,7 +2,7 @@
 
 Broker and consumers are processes of their own, started by this command. The topic is the producer's: one Avro record
 an event, with the event id as key and the headers of docs/wire.md, 500 a transaction.
-Run: python benchmarks/consumer.py [--full] [--events N] [--only no-op|lanes|idle|fetched|members]
+Run: python benchmarks/consumer.py [--full] [--events N] [--only no-op|lanes|async|idle|fetched|members]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from consumer_bench.callbacks import lanes, nothing
+from consumer_bench.callbacks import awaited, lanes, nothing
 from consumer_bench.members import fetched, idle, members
 from producer import lines
 
@@ -22,6 +22,7 @@ Part = Callable[[Broker, int], Any]
 QUICK: dict[str, Part] = {
     "no-op": lambda broker, events: nothing(broker.bootstrap_servers, events or 20_000, 1),
     "lanes": lambda broker, events: lanes(broker.bootstrap_servers, events or 10_000),
+    "async": lambda broker, events: awaited(broker.bootstrap_servers, events or 40_000),
     "idle": lambda broker, _: idle(broker.bootstrap_servers, 50, 10),
     "fetched": lambda broker, events: fetched(broker, events or 60_000, 40),
     "members": lambda broker, events: members(broker.bootstrap_servers, events or 100_000),
@@ -30,6 +31,7 @@ FULL: dict[str, Part] = {
     **QUICK,
     "no-op": lambda broker, events: nothing(broker.bootstrap_servers, events or 50_000, 3),
     "lanes": lambda broker, events: lanes(broker.bootstrap_servers, events or 50_000),
+    "async": lambda broker, events: awaited(broker.bootstrap_servers, events or 100_000),
     "idle": lambda broker, _: idle(broker.bootstrap_servers, 50, 60),
 }
 

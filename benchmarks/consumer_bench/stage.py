@@ -35,6 +35,13 @@ def registerCallbacks(reg):
 def slow(sg, logger, event, args):
     time.sleep({seconds})
 """
+AWAITED = """
+import asyncio
+from shotgun_consumer import on
+@on(concurrency={at_once})
+async def slow(context):
+    await asyncio.sleep({seconds})
+"""
 
 
 def event(number: int, entities: int) -> Event:

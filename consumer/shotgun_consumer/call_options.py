@@ -9,7 +9,10 @@ from typing import Literal
 
 FailureAction = Literal["pause", "dead_letter", "skip"]
 FAILURE_ACTIONS: tuple[FailureAction, ...] = ("pause", "dead_letter", "skip")
-MAX_CONCURRENCY = 256
+MAX_CONCURRENCY = 1_000
+"""As many unfinished events fit into the metadata of a commit."""
+MAX_THREADS = 256
+"""What a plugin without async callbacks runs at once, at most."""
 
 ErrorNames = str | type[BaseException] | Collection[str | type[BaseException]]
 """Exceptions, by name or as classes."""

@@ -13,6 +13,13 @@ from .context import Position
 from .policy import OnTimeout
 from .registrar import CallbackSpec
 
+_STATE = {
+    False: "it cannot be stopped",
+    True: "it goes on although it was cancelled, or something blocks the plugin's event loop",
+}
+CANCELLED_SECONDS = 5.0
+"""So long after its timeout an async callback, which was cancelled then, counts as stuck."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -85,9 +92,9 @@ class CallWatch:
                 "%s has run for more than %s; %s",
                 call,
                 format_duration(limit.timeout),
-                "it cannot be stopped, so the process ends and the event is run again after its restart"
+                f"{_STATE[limit.spec.is_async]}, so the process ends and the event is run again after its restart"
                 if limit.on_timeout == "restart_process"
-                else "it cannot be stopped, and nothing behind it in its lane runs until it returns",
+                else f"{_STATE[limit.spec.is_async]}, and nothing behind it in its lane runs until it returns",
             )
         return [call for call in news if call.limit.on_timeout == "restart_process"]
 

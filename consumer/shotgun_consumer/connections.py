@@ -1,11 +1,10 @@
-"""Connections to Shotgun: one for each callback in each worker thread, made when it is first used."""
+"""Connections to Shotgun: one for each callback in each thread that calls it, made when it is first used."""
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import shotgun_api3
 from pydantic import SecretStr
@@ -14,6 +13,7 @@ from shotgun_runtime.settings_sections import ShotgunSettings
 from shotgun_runtime.shotgun import connect
 
 from .registrar import CallbackSpec
+from .threads import Threads
 
 T = TypeVar("T")
 
@@ -39,6 +39,17 @@ def settings_of(
     return settings.model_copy(update={"script_name": script_name, "api_key": SecretStr(script_key)})
 
 
+class Connection(Protocol):
+    """Where a callback gets its connection from."""
+
+    def get(self, session_uuid: str | None) -> shotgun_api3.Shotgun:
+        """The connection, with the event's session set (None clears it). A failure to make it is tried anew."""
+
+    @property
+    def script_name(self) -> str | None:
+        """The script that the connection was made for, whatever a plugin wrote into its `config` since."""
+
+
 class CallbackConnection:
     """The connection of one callback in one thread; its `config` is nobody else's."""
 
@@ -49,14 +60,14 @@ class CallbackConnection:
         self._script_name: str | None = None
 
     def get(self, session_uuid: str | None) -> shotgun_api3.Shotgun:
-        """The connection, with the event's session set (None clears it). A failure to make it is tried anew."""
+        """See `Connection`."""
         sg = self._made()
         sg.set_session_uuid(session_uuid)
         return sg
 
     @property
     def script_name(self) -> str | None:
-        """The script that the connection was made for, whatever a plugin wrote into its `config` since."""
+        """See `Connection`."""
         self._made()
         return self._script_name
 
@@ -67,42 +78,46 @@ class CallbackConnection:
         return self._sg
 
 
-class AsyncConnection:
-    """The connection of one `async` callback: requests run one after the other, in a thread of their own.
+class ThreadConnections:
+    """The connections of one callback, one for each thread that asks."""
 
-    The thread begins with the first request. `close` ends it.
-    """
+    def __init__(self, spec: CallbackSpec, connect: Connect) -> None:
+        self._spec = spec
+        self._connect = connect
+        self._local = threading.local()
 
-    def __init__(self, connection: CallbackConnection) -> None:
-        self._connection = connection
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="shotgun-requests")
+    def get(self, session_uuid: str | None) -> shotgun_api3.Shotgun:
+        """See `Connection`."""
+        return self._mine().get(session_uuid)
 
-    def get(self, session_uuid: str | None) -> AsyncShotgun:
-        """What an event with this session is handed as `context.sg`."""
-        return AsyncShotgun(self._connection, self._thread, session_uuid)
+    @property
+    def script_name(self) -> str | None:
+        """See `Connection`."""
+        return self._mine().script_name
 
-    def close(self) -> None:
-        """Start no further request. What runs is not waited for."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+    def _mine(self) -> CallbackConnection:
+        mine: CallbackConnection | None = getattr(self._local, "mine", None)
+        if mine is None:
+            mine = self._local.mine = CallbackConnection(self._spec, self._connect)
+        return mine
 
 
 class AsyncShotgun:
     """`context.sg` of an `async` callback: the methods of `shotgun_api3.Shotgun`, to be awaited.
 
     `await context.sg.find("Task", ...)`. For more than one method call, or for `sg.config`, hand over a function:
-    `await context.sg.run(lambda sg: ...)`.
+    `await context.sg.run(lambda sg: ...)`. Each request runs in one of the callback's threads, with the connection
+    of that thread.
     """
 
-    def __init__(
-        self, connection: CallbackConnection, thread: ThreadPoolExecutor, session_uuid: str | None
-    ) -> None:
+    def __init__(self, connection: Connection, threads: Threads, session_uuid: str | None) -> None:
         self._connection = connection
-        self._thread = thread
+        self._threads = threads
         self._session_uuid = session_uuid
 
     async def run(self, work: Callable[[Any], T]) -> T:
-        """Call `work` with the plain client in the connection's thread. Raises what it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+        """Call `work` with the plain client in a thread of the callback. Raises what it raises."""
+        return await self._threads.run(lambda: work(self._connection.get(self._session_uuid)))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_") or not callable(getattr(shotgun_api3.Shotgun, name, None)):
@@ -115,6 +130,3 @@ class AsyncShotgun:
             return self.run(lambda sg: getattr(sg, name)(*args, **kwargs))
 
         return call
-
-    def _work(self, work: Callable[[Any], T]) -> T:
-        return work(self._connection.get(self._session_uuid))

@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from confluent_kafka import KafkaException
@@ -20,11 +20,12 @@ from .hold import HoldWatch, hold_reason
 from .member import MakeConsumer, Member
 from .metrics import GroupMetrics
 from .placement import Hold, Witness
+from .plugin_loop import CANCEL_SECONDS
 from .positions import Positions
 from .session import Session
 from .stream import REFRESH_SECONDS, Stream
 from .succession import Version
-from .worker import Worker
+from .worker import AnyWorker
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Group:
         return GroupState(self._member.group, self._reason)
 
     def _loop(self) -> None:
-        worker = Worker(f"worker {self._member.group}", self._member.succession.runs)
+        worker = self._member.succession.make_worker(f"worker {self._member.group}")
         backoff = Backoff(initial=0.2, maximum=10.0)
         outage = OutageLog(f"group {self._member.group}", log)
         try:
@@ -115,8 +116,9 @@ class Group:
             worker.close()
             if not worker.join(self._ending_deadline().remaining()):
                 log.warning("Group %s: a callback still runs while the group ends", self._member.group)
+            self._member.succession.close()
 
-    def _attempt(self, worker: Worker) -> str | None:
+    def _attempt(self, worker: AnyWorker) -> str | None:
         """One membership. Returns the problem that keeps the group from working, None when it had worked."""
         try:
             hold = self._asked_to_hold() or self._positions.check()
@@ -132,7 +134,7 @@ class Group:
             log.exception("Group %s: unexpected error; the group joins anew", self._member.group)
             return f"unexpected {type(error).__name__}: {error}"
 
-    def _take_part(self, worker: Worker) -> str | None:
+    def _take_part(self, worker: AnyWorker) -> str | None:
         self._reason = "joining the group"
         # Nothing is assigned, so a version that came meanwhile need not wait.
         self._member.succession.take_over()
@@ -144,6 +146,8 @@ class Group:
             session.run(self._stopping, lambda session: self._observe(session, topic_id))
         finally:
             deadline = self._ending_deadline()
+            if self._stopping.is_set() and self._member.succession.is_async:
+                deadline = _earlier(deadline)
             if not self._stopping.is_set():
                 self._reason = "leaving the group"
             if self._witnessed and session.ending is None and len(session.assignment):
@@ -228,6 +232,11 @@ class Group:
         self._stream.offer_witness(
             self._member.group, Witness(identity.topic_id, identity.partitions, event_id, event_at)
         )
+
+
+def _earlier(deadline: Deadline) -> Deadline:
+    """So much earlier that what is cancelled then can end before the deadline."""
+    return replace(deadline, at=deadline.at - min(CANCEL_SECONDS, deadline.remaining() / 4))
 
 
 def _iso(timestamp: float) -> str:

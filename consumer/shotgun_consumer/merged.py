@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -9,8 +10,13 @@ from fnmatch import fnmatchcase
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import ConsumerSettings
 
+from .call_options import MAX_THREADS
 from .delivery import Delivery, Outcome, Result
 from .plugin_loader import LoadedPlugin
+from .plugin_options import plugin_options
+from .steps import Steps, Way, take_here
+
+log = logging.getLogger(__name__)
 
 _WORST_FIRST = (Outcome.DEAD_LETTERED, Outcome.SKIPPED, Outcome.SUCCEEDED, Outcome.FILTERED)
 
@@ -66,6 +72,21 @@ def plan_groups(settings: ConsumerSettings, plugins: Iterable[LoadedPlugin]) -> 
     return plans
 
 
+def events_at_once(settings: ConsumerSettings, plugins: Iterable[LoadedPlugin]) -> int:
+    """How many events a group of these plugins runs at once: as many as the least of them allows."""
+    plugins = tuple(plugins)
+    least = min(plugin_options(settings, plugin.name, plugin.concurrency).concurrency for plugin in plugins)
+    if least > MAX_THREADS and not any(plugin.is_async for plugin in plugins):
+        log.warning(
+            "Plugin %s: concurrency %d would take as many threads, so it is %d; more is for async callbacks",
+            ", ".join(plugin.name for plugin in plugins),
+            least,
+            MAX_THREADS,
+        )
+        return MAX_THREADS
+    return least
+
+
 def qualified(plugin: LoadedPlugin) -> LoadedPlugin:
     """The plugin with its name before its callbacks' keys, which are then unique in a merged group."""
     callbacks = tuple(replace(spec, key=f"{plugin.name}/{spec.key}") for spec in plugin.callbacks)
@@ -74,15 +95,15 @@ def qualified(plugin: LoadedPlugin) -> LoadedPlugin:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One plugin in a merged group: the events that it wants, and how one of them is run."""
+    """One plugin of a group: the events that it wants, and the way of one of them through it."""
 
     plugin: str
     wants: Callable[[Delivery], bool]
-    run: Callable[[Delivery], Result]
+    way: Way
 
 
 class MergedRunner:
-    """Passes each event through several plugins, in order. Belongs to one worker thread.
+    """Passes each event through several plugins, in order. Belongs to one worker thread or one event loop.
 
     The first that leaves the event unfinished keeps it from those behind it. What a plugin has ended is not run
     again when the event comes back: among the texts that travel with it is then one for each plugin that has ended the
@@ -94,17 +115,23 @@ class MergedRunner:
         self._parts = tuple(parts)
 
     def run(self, delivery: Delivery) -> Result:
-        """Run the event through all plugins that have not ended it. It ends as the worst of their outcomes."""
+        """Run the event, in this thread, through all plugins that have not ended it.
+
+        It ends as the worst of their outcomes.
+        """
+        return take_here(self.steps(delivery))
+
+    def steps(self, delivery: Delivery) -> Steps:
+        """As `run`, in steps."""
         texts = delivery.ended
         outcomes = []
         for part in self._parts:
             outcome = _ended_before(part.plugin, delivery.ended)
             if outcome is None:
-                result = (
-                    part.run(replace(delivery, ended=texts))
-                    if part.wants(delivery)
-                    else Result(delivery, Outcome.FILTERED)
-                )
+                if part.wants(delivery):
+                    result = yield from part.way(replace(delivery, ended=texts))
+                else:
+                    result = Result(delivery, Outcome.FILTERED)
                 outcome = result.outcome
                 if outcome is None:
                     return replace(result, delivery=delivery)

@@ -17,7 +17,7 @@ from .order_watch import OrderWatch
 from .orders import Replay
 from .partition_state import PartitionState
 from .positions import Positions
-from .worker import Worker
+from .worker import AnyWorker
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class OrderFollower:
         self,
         member: Member,
         consumer: Consumer,
-        worker: Worker,
+        worker: AnyWorker,
         assignment: Assignment,
         positions: Positions,
     ) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from .context import Position
 from .delivery import Delivery, Outcome, Result
 from .history import History, asked_for
 from .orders import GroupOrders
+from .steps import Steps, Way, take_here
 
 PAUSED_SECONDS = 2.0
 """How soon an event of a paused group is looked at again."""
@@ -17,21 +17,23 @@ PAUSED_SECONDS = 2.0
 class OrderedRun:
     """Runs a group's events, unless an operator has ordered otherwise, and takes back replays that were carried out."""
 
-    def __init__(
-        self, orders: GroupOrders, topic: str, log: logging.Logger, run: Callable[[Delivery], Result]
-    ) -> None:
+    def __init__(self, orders: GroupOrders, topic: str, log: logging.Logger, way: Way) -> None:
         self._orders = orders
         self._topic = topic
         self._log = log
-        self._run = run
+        self._way = way
 
     def run(self, delivery: Delivery) -> Result:
-        """Run the event to its end, or to where a failure or an order stops it."""
+        """Run the event in this thread, to its end, or to where a failure or an order stops it."""
+        return take_here(self.steps(delivery))
+
+    def steps(self, delivery: Delivery) -> Steps:
+        """As `run`, in steps."""
         orders = self._orders
         ordered = None if orders.quiet else self._obey(delivery)
         if ordered is not None:
             return ordered
-        result = self._run(delivery)
+        result = yield from self._way(delivery)
         if result.outcome is not None and delivery.replayed:
             orders.replayed(delivery.partition, delivery.offset, asked_for(delivery.ended))
         return result

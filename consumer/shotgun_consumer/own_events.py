@@ -32,6 +32,13 @@ class OwnEvents:
         self._id: int | None = None
         self._look_at = float("-inf")
 
+    def must_ask(self, event: Mapping[str, Any], now: float) -> bool:
+        """Whether `made` may have to wait for the site, or for a connection."""
+        makers = _makers(event) if self._id is None else []
+        if not self._script_name:
+            return bool(makers)
+        return now >= self._look_at and any(map(self._may_be_own, makers))
+
     def made(self, event: Mapping[str, Any], now: float) -> bool:
         """Whether the script made this event, under its own name or in somebody's (`sudo_as_login`).
 
@@ -44,21 +51,23 @@ class OwnEvents:
         return bool(self._script_name) and any(self._is_own(user, now) for user in makers)
 
     def _is_own(self, user: Mapping[str, Any], now: float) -> bool:
-        name = user.get("name")
-        if (
-            isinstance(name, str)
-            and name != self._script_name
-            and not name.startswith(f"{self._script_name} ")
-        ):
+        if not self._may_be_own(user):
             return False
         if self._id is None and now >= self._look_at:
             self._look(now)
         if self._id is not None:
             return user.get("id") == self._id
+        name = user.get("name")
         if not isinstance(name, str):
             return False
         rest = name[len(self._script_name) :].strip()
         return not rest or _VERSION.fullmatch(rest) is not None
+
+    def _may_be_own(self, user: Mapping[str, Any]) -> bool:
+        name = user.get("name")
+        return (
+            not isinstance(name, str) or name == self._script_name or name.startswith(f"{self._script_name} ")
+        )
 
     def _look(self, now: float) -> None:
         try:

@@ -42,6 +42,11 @@ class LoadedPlugin:
     logger: logging.Logger
     concurrency: int | None = None
 
+    @property
+    def is_async(self) -> bool:
+        """Whether a callback of it is `async`, so that its events run in an event loop."""
+        return any(spec.is_async for spec in self.callbacks)
+
 
 class PluginError(Exception):
     """A plugin that cannot be started.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,11 @@ def plugin_harness(fake_site: FakeSite) -> Iterator[Callable[..., PluginHarness]
     """
     from .testing import PluginHarness
 
-    def load(plugin: str | Path | ModuleType, **options: Any) -> PluginHarness:
-        return PluginHarness(plugin, fake_site, **options)
+    with ExitStack() as loaded:
 
-    before = list(sys.path)
-    yield load
-    sys.path[:] = before
+        def load(plugin: str | Path | ModuleType, **options: Any) -> PluginHarness:
+            return loaded.enter_context(closing(PluginHarness(plugin, fake_site, **options)))
+
+        before = list(sys.path)
+        yield load
+        sys.path[:] = before

@@ -118,7 +118,7 @@ class Registrar:
     def setConcurrency(self, n: int) -> None:  # noqa: N802
         """Say that the plugin is thread-safe and may have `n` events running at once; each entity's order is kept.
 
-        The configuration wins over it. Raises RegistrationError for what is no number from 1 to 256.
+        The configuration wins over it. Raises RegistrationError for what is no number from 1 to 1000.
         """
         try:
             self._concurrency = checked_concurrency(n)

@@ -25,14 +25,15 @@ from shotgun_runtime.shutdown import Shutdown
 from shotgun_schemas.codec import Decoder
 from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 
+from .async_worker import AsyncWorker
 from .connections import connector
 from .event_runner import EventRunner
 from .fleet import Fleet
 from .group import Group, GroupState
 from .header_filter import wanted_by
 from .member import MakeConsumer, Member
-from .merged import GroupPlan, MergedRunner, Part, check_groups, qualified
-from .metrics import GroupMetrics, Metrics
+from .merged import GroupPlan, MergedRunner, Part, check_groups, events_at_once, qualified
+from .metrics import Metrics
 from .ordered_run import OrderedRun
 from .oversize import RowCompleter
 from .plugin_config import plugin_config
@@ -40,7 +41,7 @@ from .plugin_files import find_plugin_files
 from .plugin_library import PluginLibrary
 from .plugin_loader import LoadedPlugin
 from .plugin_mail import MailRoutes
-from .plugin_options import PluginOptions, plugin_options
+from .plugin_options import plugin_options
 from .plugin_set import PluginSet, report
 from .plugin_watch import PluginWatch
 from .positions import Positions
@@ -54,6 +55,8 @@ SERVICE = "shotgun-consumer"
 BEAT_SECONDS = 0.5
 LAST_SECONDS = 1.0
 SWITCH_SECONDS = 0.001
+CALLBACK_THREADS = 16
+"""For each callback of an async plugin: how many plain calls, or requests to Shotgun, run at once."""
 MAX_POLL_INTERVAL_SECONDS = 300.0
 # A member that is waited for holds up the whole group's rebalance, and is thrown out at max.poll.interval.ms.
 REVOKE_SHARE = 0.2
@@ -199,7 +202,7 @@ class ConsumerService:
             orders=supervision.orders(name),
             max_uncommitted=self._settings.consumer.max_uncommitted,
             revoke_timeout=self._revoke_seconds,
-            concurrency=len(version.runs),
+            concurrency=version.at_once,
             turn=supervision.turn,
         )
         return Group(
@@ -216,56 +219,50 @@ class ConsumerService:
         for plugin in plan.plugins:
             self._mail.set(plugin)
         consumer = self._settings.consumer
-        options = [plugin_options(consumer, plugin.name, plugin.concurrency) for plugin in plan.plugins]
+        name = self._name(plan)
         is_merged = plan.name in consumer.groups
         plugins = [qualified(plugin) for plugin in plan.plugins] if is_merged else plan.plugins
-        workers = [
-            [self._part(*one, plan, stream, supervision) for one in zip(plugins, options, strict=True)]
-            for _ in range(min(one.concurrency for one in options))
-        ]
-        wants = [part.wants for part in workers[0]]
-        orders = supervision.orders(self._name(plan))
+        at_once = events_at_once(consumer, plan.plugins)
+        is_async = any(plugin.is_async for plugin in plugins)
+        plugin_log = log if is_merged else plan.plugins[0].logger
+        lines: list[OrderedRun] = []
+        runners: list[EventRunner] = []
+        for _ in range(1 if is_async else at_once):
+            threads = min(at_once, CALLBACK_THREADS) if is_async else 0
+            mine = [self._event_runner(one, plan, stream, supervision, threads) for one in plugins]
+            parts = [self._part(*one) for one in zip(plugins, mine, strict=True)]
+            way = MergedRunner(parts).steps if is_merged else parts[0].way
+            lines.append(OrderedRun(supervision.orders(name), stream.topic, plugin_log, way))
+            runners += mine
+        wants = [part.wants for part in parts]
+        wanted = (lambda delivery: any(one(delivery) for one in wants)) if is_merged else wants[0]
+        if not is_async:
+            return Version(wanted, [line.run for line in lines])
+
+        def release() -> None:
+            for runner in runners:
+                runner.close()
+
         return Version(
-            (lambda delivery: any(wanted(delivery) for wanted in wants)) if is_merged else wants[0],
-            [
-                OrderedRun(
-                    orders,
-                    stream.topic,
-                    log if is_merged else plan.plugins[0].logger,
-                    MergedRunner(parts).run if is_merged else parts[0].run,
-                ).run
-                for parts in workers
-            ],
+            wanted, worker=AsyncWorker(f"loop {name}", lines[0].steps, at_once, plugin_log, release)
         )
 
-    def _part(
-        self,
-        plugin: LoadedPlugin,
-        options: PluginOptions,
-        plan: GroupPlan,
-        stream: Stream,
-        supervision: Supervision,
-    ) -> Part:
-        """A plugin's part in what one worker of a group runs."""
-        name = self._name(plan)
-        return Part(
-            plugin.name,
-            wanted_by(
-                [spec.filter.wants for spec in plugin.callbacks], deliver_backfill=options.deliver_backfill
-            ),
-            self._event_runner(
-                plugin, name, stream, self._metrics.group(name, plan.name), supervision
-            ).run_unordered,
-        )
+    def _part(self, plugin: LoadedPlugin, runner: EventRunner) -> Part:
+        options = plugin_options(self._settings.consumer, plugin.name)
+        filters = [spec.filter.wants for spec in plugin.callbacks]
+        wants = wanted_by(filters, deliver_backfill=options.deliver_backfill)
+        return Part(plugin.name, wants, runner.steps)
 
     def _event_runner(
         self,
         plugin: LoadedPlugin,
-        group: str,
+        plan: GroupPlan,
         stream: Stream,
-        metrics: GroupMetrics,
         supervision: Supervision,
+        threads: int,
     ) -> EventRunner:
+        group = self._name(plan)
+        metrics = self._metrics.group(group, plan.name)
         return EventRunner(
             plugin,
             group,
@@ -277,6 +274,7 @@ class ConsumerService:
             metrics=metrics,
             watch=supervision.calls,
             orders=supervision.orders(group),
+            threads=threads,
         )
 
     def _consumer_factory(self, group: str) -> MakeConsumer:

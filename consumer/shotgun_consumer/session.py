@@ -25,7 +25,7 @@ from .placement import Hold
 from .positions import Committed, Positions
 from .session_gauges import Gauges
 from .session_log import shown, warn_running, warn_suspected
-from .worker import Worker
+from .worker import AnyWorker
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Session:
         self,
         member: Member,
         make_consumer: MakeConsumer,
-        worker: Worker,
+        worker: AnyWorker,
         positions: Positions,
         metrics: GroupMetrics,
         epochs: Iterator[int],

@@ -16,6 +16,7 @@ from shotgun_schemas.codec import FINGERPRINT, Decoder, encode
 from shotgun_schemas.event import Event
 from shotgun_schemas.headers import event_headers
 
+from .awaiting import Awaiting
 from .connections import Connect
 from .delivery import Delivery, Outcome, Result
 from .event_runner import EventRunner
@@ -28,6 +29,7 @@ from .oversize import RowCompleter
 from .plugin_loader import LoadedPlugin
 from .registrar import CallbackSpec
 from .requests import DeadLetterRequest
+from .steps import take_here
 
 TOPIC = "trial"
 
@@ -65,6 +67,7 @@ class Trialled:
 
 class Trial:
     """Runs events through one plugin, one after the other, in the calling thread. `connect` makes its connections.
+    `close` it in that thread.
 
     The filters, the arguments, the session of each event and the meaning of a failure are those of the service. There
     are no positions: the next event runs whatever became of the one before.
@@ -76,6 +79,7 @@ class Trial:
         self._wants = wanted_by([spec.filter.wants for spec in plugin.callbacks], deliver_backfill=True)
         self._client = shotgun_api3.Shotgun("http://localhost", connect=False)
         self._offset = 0
+        self._awaiting = Awaiting()
         metrics = Metrics(CollectorRegistry()).group(group, plugin.name)
         self._runner = EventRunner(
             self._plugin,
@@ -97,6 +101,11 @@ class Trial:
             result = self._deliver(self._delivery(row, attempt))
         return self._trialled(result, tuple(log))
 
+    def close(self) -> None:
+        """Cancel what `async` callbacks have left running, and give back their event loop and threads."""
+        self._awaiting.close()
+        self._runner.close()
+
     def _delivery(self, row: Event, attempt: int) -> Delivery:
         self._offset += 1
         headers = {
@@ -109,7 +118,9 @@ class Trial:
         return Delivery(0, self._offset, 0, key, encode(row), headers, 0.0, attempt, ended)
 
     def _deliver(self, delivery: Delivery) -> Result:
-        return self._runner.run(delivery) if self._wants(delivery) else Result(delivery, Outcome.FILTERED)
+        if not self._wants(delivery):
+            return Result(delivery, Outcome.FILTERED)
+        return take_here(self._runner.steps(delivery), self._awaiting)
 
     def _trialled(self, result: Result, log: tuple[logging.LogRecord, ...]) -> Trialled:
         calls = tuple(self._calls)

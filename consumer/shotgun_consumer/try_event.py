@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -78,7 +79,8 @@ def try_event(
     given = shotgun.url and shotgun.script_name and shotgun.api_key.get_secret_value()
     connect = recording_connector(shotgun, journal) if given else _without_site(journal)
     rules = plugin_options(settings.consumer, plugin.name).rules
-    return Trial(plugin, connect, f"try.{plugin.name}", rules).run(event), journal.writes
+    with closing(Trial(plugin, connect, f"try.{plugin.name}", rules)) as trial:
+        return trial.run(event), journal.writes
 
 
 def as_json(event: Mapping[str, Any], done: Trialled, writes: list[Write]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from shotgun_runtime.shutdown import Deadline
 
@@ -14,6 +15,28 @@ from .completions import Completions
 from .delivery import Delivery, Result
 
 log = logging.getLogger(__name__)
+
+Handed = tuple[Delivery, Completions]
+
+
+class AnyWorker(Protocol):
+    """What runs a group's events, in whatever way. See `Worker` for what each method promises."""
+
+    def hand_over(self, deliveries: Collection[Delivery], completions: Completions) -> None:
+        """Have these events run, behind those handed over before."""
+
+    def withdraw(self, partitions: Collection[int] | None = None) -> list[Delivery]:
+        """Take back what has not been started, of these partitions or of all."""
+
+    @property
+    def running(self) -> list[Delivery]:
+        """The events whose callbacks run now."""
+
+    def close(self) -> None:
+        """Start nothing more."""
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end of what runs. False when something still runs."""
 
 
 class Worker:
@@ -27,7 +50,7 @@ class Worker:
     def __init__(self, name: str, runs: Sequence[Callable[[Delivery], Result]]) -> None:
         self._lock = threading.Lock()
         self._ready = threading.Condition(self._lock)
-        self._waiting: deque[tuple[Delivery, Completions]] = deque()
+        self._waiting: deque[Handed] = deque()
         self._running: list[Delivery | None] = [None] * len(runs)
         self._closing = False
         # A callback that never returns must not keep the process from ending.
@@ -50,7 +73,9 @@ class Worker:
         After this returns, at most the events that `running` names are still being run.
         """
         with self._lock:
-            return self._withdraw(lambda delivery: partitions is None or delivery.partition in partitions)
+            return take_back(
+                self._waiting, lambda delivery: partitions is None or delivery.partition in partitions
+            )
 
     @property
     def running(self) -> list[Delivery]:
@@ -83,12 +108,8 @@ class Worker:
                 self._running[number] = delivery
             try:
                 result = run(delivery)
-            except BaseException:
-                # A defect of ours, not of the plugin: the event must not count as done.
-                log.exception(
-                    "running the event at partition %d, offset %d failed", delivery.partition, delivery.offset
-                )
-                result = Result(delivery, None, "an unexpected error of the consumer, see its log")
+            except BaseException:  # noqa: BLE001 - it is logged
+                result = defect(log, delivery)
             if result.outcome is None and len(self._threads) == 1:
                 result = self._stop_lane(result)
             completions.put(result)
@@ -98,14 +119,26 @@ class Worker:
     def _stop_lane(self, result: Result) -> Result:
         stopped = result.delivery
         with self._lock:
-            withheld = self._withdraw(
-                lambda delivery: (delivery.partition, delivery.epoch) == (stopped.partition, stopped.epoch)
+            withheld = take_back(
+                self._waiting,
+                lambda delivery: (delivery.partition, delivery.epoch) == (stopped.partition, stopped.epoch),
             )
         return replace(result, withheld=withheld)
 
-    def _withdraw(self, chosen: Callable[[Delivery], bool]) -> list[Delivery]:
-        withdrawn = [delivery for delivery, _ in self._waiting if chosen(delivery)]
-        kept = [entry for entry in self._waiting if not chosen(entry[0])]
-        self._waiting.clear()
-        self._waiting.extend(kept)
-        return withdrawn
+
+def take_back(waiting: deque[Handed], chosen: Callable[[Delivery], bool]) -> list[Delivery]:
+    """Take the chosen events out of those that wait. Whoever calls it holds the worker's lock."""
+    withdrawn = [delivery for delivery, _ in waiting if chosen(delivery)]
+    kept = [entry for entry in waiting if not chosen(entry[0])]
+    waiting.clear()
+    waiting.extend(kept)
+    return withdrawn
+
+
+def defect(log: logging.Logger, delivery: Delivery) -> Result:
+    """What is said of an event when running it has raised, which is a fault of ours, not of the plugin.
+
+    To be called where the error is handled. The event must not count as done.
+    """
+    log.exception("running the event at partition %d, offset %d failed", delivery.partition, delivery.offset)
+    return Result(delivery, None, "an unexpected error of the consumer, see its log")

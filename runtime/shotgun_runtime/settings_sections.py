@@ -203,9 +203,9 @@ class PluginSettings(Section):
         default=None,
         description="`classic` or `seed`: which order of callback arguments, and what an exception means.",
     )
-    concurrency: Annotated[int, Field(ge=1, le=256)] | None = Field(
+    concurrency: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None,
-        description="Events run at once, for plugins that are thread-safe; each entity's order is kept.",
+        description="Events run at once, for plugins that are thread-safe or async; each entity's order is kept.",
     )
     max_attempts: Annotated[int, Field(ge=1)] | None = Field(
         default=None,

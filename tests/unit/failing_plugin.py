@@ -17,6 +17,7 @@ from shotgun_consumer.event_runner import EventRunner
 from shotgun_consumer.failure_handler import FailedCall, FailureHandler
 from shotgun_consumer.flood_guard import FloodGuard
 from shotgun_consumer.metrics import Metrics
+from shotgun_consumer.ordered_run import OrderedRun
 from shotgun_consumer.orders import GroupOrders
 from shotgun_consumer.oversize import RowCompleter
 from shotgun_consumer.plugin_loader import LoadedPlugin
@@ -111,7 +112,7 @@ class Plugin:
         metrics = Metrics(self.registry).group(GROUP, "notify")
         self.rules = plugin_options(settings.consumer, "notify").rules
         self.callbacks = plugin.callbacks
-        self.runner = EventRunner(
+        runner = EventRunner(
             plugin,
             GROUP,
             "shotgun.events",
@@ -123,6 +124,7 @@ class Plugin:
             watch=self.watch,
             orders=self.orders,
         )
+        self.runner = OrderedRun(self.orders, "shotgun.events", plugin.logger, runner.steps)
 
     def run(self, row: dict[str, Any] = ROW, value: bytes | None = None, **extra: bytes) -> Result:
         data = encode(Event(row)) if value is None else value

@@ -19,6 +19,7 @@ from shotgun_consumer.ordered_run import OrderedRun
 from shotgun_consumer.orders import GroupOrders
 from shotgun_consumer.plugin_loader import LoadedPlugin
 from shotgun_consumer.registrar import make_registrar
+from shotgun_consumer.steps import Steps
 from shotgun_consumer.succession import Succession, Version
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import ConsumerSettings
@@ -47,7 +48,8 @@ class Parts:
         self.runner = MergedRunner([self._part(name) for name in outcomes])
 
     def _part(self, name: str) -> Part:
-        def run(delivery: Delivery) -> Result:
+        def way(delivery: Delivery) -> Steps:
+            yield from ()
             self.ran.append(name)
             outcome = self.outcomes[name]
             history = History(delivery)
@@ -57,7 +59,7 @@ class Parts:
             ended = history.again(f"{name}/second") if outcome is None else frozenset()
             return Result(delivery, outcome, "it failed", retry_after=3.0, ended=ended)
 
-        return Part(name, lambda delivery: name not in self.unwanted, run)
+        return Part(name, lambda delivery: name not in self.unwanted, way)
 
 
 def test_each_event_goes_through_all_in_order_and_ends_as_the_worst() -> None:
@@ -112,7 +114,7 @@ class OrderedParts(Parts):
         self.board = Board()
         self.orders = GroupOrders(GROUP, self.board)
         log = logging.getLogger(__name__)
-        self.run = OrderedRun(self.orders, "shotgun.events", log, self.runner.run).run
+        self.run = OrderedRun(self.orders, "shotgun.events", log, self.runner.steps).run
 
 
 def test_an_event_that_is_passed_over_is_so_for_all_of_them() -> None:

@@ -244,7 +244,7 @@ def test_a_decorator_of_the_plugins_own_around_it_is_what_is_called(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("@on(concurrency=0)\ndef f(c): 0\n", 2, "concurrency must be a number from 1 to 256, got 0"),
+        ("@on(concurrency=0)\ndef f(c): 0\n", 2, "concurrency must be a number from 1 to 1000, got 0"),
         ("@on(max_attempts='3')\ndef f(c): 0\n", 2, "max_attempts must be a number from 1 on, got '3'"),
         ("@on(timeout=-1)\ndef f(c): 0\n", 2, "timeout must be seconds above 0, got -1"),
         ("@on(retry_on=[3])\ndef f(c): 0\n", 2, "retry_on takes exceptions or their names"),
@@ -347,4 +347,4 @@ def test_a_request_of_the_wrong_type_is_refused(method: str, value: Any) -> None
 
 def test_a_mistake_outside_of_the_service_is_raised_where_it_is_made() -> None:
     with pytest.raises(RegistrationError, match="concurrency"):
-        on(concurrency=1000)
+        on(concurrency=1001)

@@ -101,6 +101,10 @@ class PluginHarness:
         writes = tuple(self.site.writes[before:])
         return Sent(done.outcome, done.reason, done.calls, done.raised, done.retry_in, writes, done.log)
 
+    def close(self) -> None:
+        """Cancel what `async` callbacks have left running. The fixture `plugin_harness` does so by itself."""
+        self._trial.close()
+
 
 def _register(module: ModuleType, file: PluginFile, api: Api, config: ConfigParser) -> LoadedPlugin:
     try:
