@@ -1,4 +1,4 @@
-"""Events a second: with a plugin that does nothing, with one that wants nothing, and with many slow callbacks at once."""
+"""Events a second: with a plugin that does nothing, with one that wants nothing, with many slow ones at once."""
 
 from __future__ import annotations
 
