@@ -97,8 +97,20 @@ class AsyncWorker:
         """Cancel what still runs, wait for that for a moment, and give everything back. Nothing is started after it."""
         self.close()
         self._ending = True
+        cancelled = self.running
         if self._loop is not None:
             self._loop.close()
+        if cancelled:
+            self._plugin_log.warning(
+                "%d events were cancelled where they stood, and will be run again: %s",
+                len(cancelled),
+                ", ".join(str(delivery.event_id) for delivery in cancelled[:10])
+                + " and more" * (len(cancelled) > 10),
+            )
+        with self._none_runs:
+            # What goes on although it was cancelled is not waited for.
+            self._running.clear()
+            self._none_runs.notify_all()
         self._threads.close()
         self._release()
 

@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from confluent_kafka import KafkaException
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 HOLD_CHECK_SECONDS = 2.0
 ASKED_CHECK_SECONDS = 0.25
+ENDING_SECONDS = 2 * CANCEL_SECONDS
+"""What a stop keeps back for cancelling async callbacks and for leaving the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +148,10 @@ class Group:
             session.run(self._stopping, lambda session: self._observe(session, topic_id))
         finally:
             deadline = self._ending_deadline()
-            if self._stopping.is_set() and self._member.succession.is_async:
-                deadline = _earlier(deadline)
             if not self._stopping.is_set():
                 self._reason = "leaving the group"
+            elif self._member.succession.is_async:
+                deadline = self._end_loop(worker, deadline)
             if self._witnessed and session.ending is None and len(session.assignment):
                 self._witness(session)
             session.close(deadline)
@@ -158,6 +160,16 @@ class Group:
             self._hold(ending)
             return None
         return ending
+
+    def _end_loop(self, worker: AnyWorker, deadline: Deadline) -> Deadline:
+        """Wait for what runs in the event loop, and cancel it so early that it can end before the deadline.
+
+        The session finds all results, and need not wait: returns its deadline.
+        """
+        worker.close()
+        worker.join(deadline.remaining() - min(ENDING_SECONDS, deadline.remaining() / 2))
+        self._member.succession.close()
+        return Deadline.after(0.0)
 
     def _ending_deadline(self) -> Deadline:
         return self._deadline or Deadline.after(self._member.revoke_timeout)
@@ -232,11 +244,6 @@ class Group:
         self._stream.offer_witness(
             self._member.group, Witness(identity.topic_id, identity.partitions, event_id, event_at)
         )
-
-
-def _earlier(deadline: Deadline) -> Deadline:
-    """So much earlier that what is cancelled then can end before the deadline."""
-    return replace(deadline, at=deadline.at - min(CANCEL_SECONDS, deadline.remaining() / 4))
 
 
 def _iso(timestamp: float) -> str:

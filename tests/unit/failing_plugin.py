@@ -89,6 +89,7 @@ class Plugin:
         options: Mapping[str, Any] | None = None,
         find: Callable[[int], Any] = lambda _: None,
         guard: FloodGuard | None = None,
+        threads: int = 0,
     ) -> None:
         settings = Settings.model_validate({"consumer": {"plugins": options or {}}})
         registrar = make_registrar("notify", api, ConfigParser())
@@ -123,7 +124,9 @@ class Plugin:
             metrics=metrics,
             watch=self.watch,
             orders=self.orders,
+            threads=threads,
         )
+        self.close = runner.close
         self.runner = OrderedRun(self.orders, "shotgun.events", plugin.logger, runner.steps)
 
     def run(self, row: dict[str, Any] = ROW, value: bytes | None = None, **extra: bytes) -> Result:
