@@ -19,9 +19,11 @@ _STATE = {
 }
 CANCELLED_SECONDS = 5.0
 """So long after its timeout an async callback, which was cancelled then, counts as stuck."""
+MOST_NAMED = 5
+"""So many calls of a callback are named at once: a blocked event loop holds up hundreds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Limit:
     """How long the calls of one callback may take, in seconds."""
 
@@ -45,6 +47,9 @@ class RunningCall:
     position: Position
     since: float
     told: bool = field(default=False)
+    """Whether `look` has seen that it is overdue."""
+    named: bool = field(default=False)
+    """Whether `look` has named it."""
 
     def end(self) -> None:
         """Note that the call has ended."""
@@ -58,7 +63,8 @@ class RunningCall:
 class CallWatch:
     """Knows the calls that run under a limit. Any thread begins and ends calls; one thread looks.
 
-    Which calls are overdue, and how many of a group's, is found out by `look` and `stuck`; `look` tells of each once.
+    Which calls are overdue, and how many of a group's, is found out by `look` and `stuck`; `look` tells of each once,
+    and of many at once in one line.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -77,7 +83,7 @@ class CallWatch:
         """Note that a call has ended. One that had been told of is told to be over."""
         with self._lock:
             self._calls.discard(call)
-        if call.told:
+        if call.named:
             call.limit.spec.logger.warning(
                 "%s has ended, after %s", call, format_duration(round(self._clock() - call.since, 1))
             )
@@ -85,9 +91,14 @@ class CallWatch:
     def look(self) -> list[RunningCall]:
         """Log the calls that have become overdue since the last look, each once; returns those that end the process."""
         news = [call for call in self._overdue() if not call.told]
+        calls: dict[Limit, int] = {}
         for call in news:
             call.told = True
             limit = call.limit
+            calls[limit] = calls.get(limit, 0) + 1
+            if calls[limit] > MOST_NAMED:
+                continue
+            call.named = True
             call.limit.spec.logger.error(
                 "%s has run for more than %s; %s",
                 call,
@@ -96,6 +107,14 @@ class CallWatch:
                 if limit.on_timeout == "restart_process"
                 else f"{_STATE[limit.spec.is_async]}, and nothing behind it in its lane runs until it returns",
             )
+        for limit, count in calls.items():
+            if count > MOST_NAMED:
+                limit.spec.logger.error(
+                    "%d more calls of callback %r of group %r have run for as long",
+                    count - MOST_NAMED,
+                    limit.spec.name,
+                    limit.group,
+                )
         return [call for call in news if call.limit.on_timeout == "restart_process"]
 
     def stuck(self, group: str) -> int:

@@ -275,6 +275,37 @@ def test_a_callback_that_takes_too_long_is_cancelled_and_what_follows_is_not() -
         assert (one.plugin.failures("slow"), one.plugin.failures("swallows")) == (1, 0)
 
 
+def test_what_goes_on_although_it_was_cancelled_counts_as_stuck_and_a_crowd_is_told_of_in_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    leave = asyncio.Event()
+    cancelled: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    async def stubborn(context: Context) -> None:
+        if context.event["id"] == 99:
+            leave.set()
+        while not leave.is_set():
+            try:
+                await leave.wait()
+            except asyncio.CancelledError:  # noqa: PERF203
+                cancelled.put(context.event["id"])
+
+    with running(stubborn, options={"notify": {"timeout": 0.01}}) as one:
+        one.hand_over(*range(20))
+        assert {cancelled.get(timeout=PATIENCE) for _ in range(20)} == set(range(20))
+        one.plugin.now = 4.0
+        assert (one.plugin.watch.look(), one.plugin.watch.stuck("anim.notify")) == ([], 0)
+        one.plugin.now = 6.0
+        assert (one.plugin.watch.look(), one.plugin.watch.stuck("anim.notify")) == ([], 20)
+        told = [record.getMessage() for record in caplog.records]
+        assert len(told) == 6
+        assert "it goes on although it was cancelled, or something blocks the plugin's event loop" in told[0]
+        assert told[5].startswith("15 more calls of callback 'stubborn'")
+        one.hand_over(99)
+        assert {result.outcome for result in one.results(21)} == {Outcome.SUCCEEDED}
+        assert one.plugin.watch.stuck("anim.notify") == 0
+
+
 def test_one_that_fails_is_run_again_while_the_others_go_on() -> None:
     async def call(context: Context) -> None:
         await asyncio.sleep(0)
