@@ -7,7 +7,7 @@ import logging
 from .assignment import Assignment
 from .member import Member
 from .turn import Place
-from .worker import Worker
+from .worker import AnyWorker
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ class Aside:
     Belongs to the group's thread.
     """
 
-    def __init__(self, member: Member, worker: Worker, assignment: Assignment) -> None:
+    def __init__(self, member: Member, worker: AnyWorker, assignment: Assignment) -> None:
         self._group = member.group
         self._turn = member.turn
         self._worker = worker
