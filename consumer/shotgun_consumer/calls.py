@@ -15,7 +15,6 @@ from .connections import AsyncShotgun, CallbackConnection, Connect, Connection, 
 from .context import Context, Position
 from .metrics import GroupMetrics
 from .own_events import OwnEvents, find_script_id
-from .poison import PoisonError
 from .registrar import CallbackSpec
 from .requests import CallbackRequest
 from .signatures import CallStyle
@@ -33,6 +32,7 @@ class Ended:
 
 
 FILTERED = Ended()
+"""It was not called, because it does not want the event."""
 RETURNED = Ended()
 
 
@@ -73,20 +73,10 @@ class Call:
             CallStyle.ONE: self._one,
         }[spec.style]
 
-    def run(self, one: Try) -> Ended:
-        """Call it if it wants the event; what it raised comes back, sys.exit() and KeyboardInterrupt included."""
-        unwanted = self._unwanted(one.row)
-        return self._call(one) if unwanted is None else unwanted
-
-    def give_up(self, one: Try) -> Ended:
-        """What comes of an event that it wants and must not be called for, because it is poison."""
-        unwanted = self._unwanted(one.row)
-        return Ended(PoisonError()) if unwanted is None else unwanted
-
     def close(self) -> None:
         """Nothing is held that does not go by itself."""
 
-    def _unwanted(self, row: dict[str, Any]) -> Ended | None:
+    def unwanted(self, row: dict[str, Any]) -> Ended | None:
         """None when it wants the event. What its own filter raises is a failure of the callback."""
         try:
             if self.spec.filter.selects(row) and not self._made(row):
@@ -98,7 +88,8 @@ class Call:
     def _made(self, row: dict[str, Any]) -> bool:
         return self.spec.ignore_own_events and self._own.made(row, time.monotonic())
 
-    def _call(self, one: Try) -> Ended:
+    def call(self, one: Try) -> Ended:
+        """Call it; what it raised comes back, sys.exit() and KeyboardInterrupt included."""
         started = time.perf_counter()
         watched = None if self._limit is None else self._limit.begin(one.row.get("id"), one.position)
         try:
@@ -166,12 +157,9 @@ class SteppedCall(Call):
         self._asking = threading.Lock()
 
     def steps(self, one: Try) -> Generator[Step, Any, Ended]:
-        """As `run`."""
-        unwanted = yield from self._unwanted_steps(one.row)
-        if unwanted is not None:
-            return unwanted
+        """As `call`."""
         if not self.spec.is_async:
-            ended: Ended = yield Blocking(partial(self._call, one), self._threads)
+            ended: Ended = yield Blocking(partial(self.call, one), self._threads)
             return ended
         started = time.perf_counter()
         watched = None if self._limit is None else self._limit.begin(one.row.get("id"), one.position)
@@ -188,25 +176,21 @@ class SteppedCall(Call):
             self._duration.observe(time.perf_counter() - started)
         return RETURNED
 
-    def give_up_steps(self, one: Try) -> Generator[Step, Any, Ended]:
-        """As `give_up`."""
-        unwanted = yield from self._unwanted_steps(one.row)
-        return Ended(PoisonError()) if unwanted is None else unwanted
-
     def close(self) -> None:
         """Begin no further request. What runs is not waited for."""
         self._threads.close()
 
-    def _unwanted_steps(self, row: dict[str, Any]) -> Generator[Step, Any, Ended | None]:
+    def unwanted_steps(self, row: dict[str, Any]) -> Generator[Step, Any, Ended | None]:
+        """As `unwanted`."""
         # Most events are told apart at once; whether it is an own one may have to be asked of the site.
         if self.spec.ignore_own_events and self._own.must_ask(row, time.monotonic()):
             unwanted: Ended | None = yield Blocking(partial(self._unwanted_in_turn, row), self._threads)
             return unwanted
-        return self._unwanted(row)
+        return self.unwanted(row)
 
     def _unwanted_in_turn(self, row: dict[str, Any]) -> Ended | None:
         with self._asking:
-            return self._unwanted(row)
+            return self.unwanted(row)
 
     def _sg(self, session_uuid: str | None) -> Any:
         if self.spec.is_async:

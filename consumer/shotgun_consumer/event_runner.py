@@ -11,7 +11,7 @@ from shotgun_schemas.codec import FINGERPRINT, DecodeError, Decoder
 from shotgun_schemas.event import Event
 
 from .call_watch import CANCELLED_SECONDS, CallWatch, Limit
-from .calls import FILTERED, Call, SteppedCall, Try, plain_call
+from .calls import FILTERED, RETURNED, Call, SteppedCall, Try, plain_call
 from .client_view import ClientView
 from .connections import Connect
 from .context import Position
@@ -22,6 +22,7 @@ from .metrics import GroupMetrics
 from .orders import GroupOrders
 from .oversize import GivenUpError, RowGoneError
 from .plugin_loader import LoadedPlugin
+from .poison import PoisonError
 from .registrar import CallbackSpec
 from .steps import Blocking, Step, Steps, take_here
 
@@ -69,7 +70,7 @@ class EventRunner:
         self._decoder = decoder
         self._completer = completer
         self._view = ClientView()
-        self._known_schemas = {_OWN_SCHEMA}
+        self._known_schemas: set[bytes | None] = {_OWN_SCHEMA}
         self._calls: list[Call] = []
         for spec in plugin.callbacks:
             limit, timeout = self._limit(spec, watch), failures.rules(spec).timeout
@@ -91,19 +92,11 @@ class EventRunner:
     def steps(self, delivery: Delivery) -> Steps:
         """As `run`, in steps."""
         try:
-            event = yield from self._read(delivery)
-        except (DecodeError, RowGoneError) as error:
-            if delivery.replayed:
-                self._log.error("%s; it is not replayed", error)
-                return Result(delivery, Outcome.SKIPPED)
-            # Nobody has seen it, so nobody can say that it may be passed over.
-            self._log.error("%s; %s", error, stopped(self._group))
-            return self._stop(delivery, str(error), delivery.ended)
-        except GivenUpError as error:
-            return Result(delivery, None, str(error), ended=delivery.ended)
-        return (yield from self._call(self._view.event(event.row), delivery))
-
-    def _call(self, row: dict[str, Any], delivery: Delivery) -> Steps:
+            # Nearly every event can be read at once, and steps within steps take their time.
+            event = self._decode(delivery) if self._is_plain(delivery) else (yield from self._read(delivery))
+        except (DecodeError, RowGoneError, GivenUpError) as error:
+            return self._unread(delivery, error)
+        row = self._view.event(event.row)
         position = Position(self._topic, delivery.partition, delivery.offset)
         history = History(delivery)
         outcome = Outcome.FILTERED
@@ -112,34 +105,51 @@ class EventRunner:
             if history.has_ended(key):
                 outcome = Outcome.SUCCEEDED
                 continue
-            one = Try(row, position, history.attempt(key), delivery.replayed)
+            stepped = call if isinstance(call, SteppedCall) else None
             # One after the other: a callback may change the event, and with it what the later ones want.
-            if isinstance(call, SteppedCall):
-                ended = yield from (call.give_up_steps(one) if history.is_poison else call.steps(one))
-            else:
-                ended = call.give_up(one) if history.is_poison else call.run(one)
+            ended = (yield from stepped.unwanted_steps(row)) if stepped else call.unwanted(row)
             if ended is FILTERED:
                 continue
             outcome = Outcome.SUCCEEDED
-            if ended.raised is None:
-                yield from self._succeeded(call.spec, delivery)
+            if ended is None and not history.is_poison:
+                one = Try(row, position, history.attempt(key), delivery.replayed)
+                ended = (yield from stepped.steps(one)) if stepped else call.call(one)
+            if ended is RETURNED:
+                self._failures.succeeded()
+                if delivery.replayed:
+                    yield from self._delivered(call.spec, delivery)
                 history.end(key, Outcome.SUCCEEDED)
                 continue
-            failed = FailedCall(call.spec, one.attempt, delivery, position, row, ended.raised)
+            raised = PoisonError() if ended is None else ended.raised
+            assert raised is not None
+            failed = FailedCall(call.spec, history.attempt(key), delivery, position, row, raised)
             settled: Settled = yield Blocking(partial(self._failures.settle, failed))
-            if settled.outcome is not None:
-                history.end(key, settled.outcome)
-            elif settled.retry_after is None:
-                return self._stop(delivery, settled.reason, history.anew(key))
-            else:
-                return Result(
-                    delivery,
-                    None,
-                    settled.reason,
-                    retry_after=settled.retry_after,
-                    ended=history.again(key),
-                )
+            if settled.outcome is None:
+                return self._unfinished(failed, settled, history)
+            history.end(key, settled.outcome)
         return Result(delivery, history.outcome if outcome is Outcome.SUCCEEDED else outcome)
+
+    def _unread(self, delivery: Delivery, error: DecodeError | RowGoneError | GivenUpError) -> Result:
+        if isinstance(error, GivenUpError):
+            return Result(delivery, None, str(error), ended=delivery.ended)
+        if delivery.replayed:
+            self._log.error("%s; it is not replayed", error)
+            return Result(delivery, Outcome.SKIPPED)
+        # Nobody has seen it, so nobody can say that it may be passed over.
+        self._log.error("%s; %s", error, stopped(self._group))
+        return self._stop(delivery, str(error), delivery.ended)
+
+    def _unfinished(self, failed: FailedCall, settled: Settled, history: History) -> Result:
+        key = failed.spec.key
+        if settled.retry_after is None:
+            return self._stop(failed.delivery, settled.reason, history.anew(key))
+        return Result(
+            failed.delivery,
+            None,
+            settled.reason,
+            retry_after=settled.retry_after,
+            ended=history.again(key),
+        )
 
     def _stop(self, delivery: Delivery, reason: str, ended: frozenset[str]) -> Result:
         """Stay at the event, and let everybody know."""
@@ -147,22 +157,21 @@ class EventRunner:
             self._orders.stop(delivery.partition, delivery.offset, delivery.event_id, reason)
         return Result(delivery, None, reason, ended=ended)
 
-    def _succeeded(self, spec: CallbackSpec, delivery: Delivery) -> Generator[Step, Any, None]:
-        self._failures.succeeded()
-        if delivery.replayed and self._orders is not None:
+    def _delivered(self, spec: CallbackSpec, delivery: Delivery) -> Generator[Step, Any, None]:
+        if self._orders is not None:
             letter = self._orders.letter_of(delivery.partition, delivery.offset, spec.key)
             if letter is not None:
                 yield Blocking(partial(self._failures.delivered, letter, spec))
 
+    def _is_plain(self, delivery: Delivery) -> bool:
+        """Whether the event is whole, and in a schema that need not be asked for."""
+        given = delivery.headers
+        return given.get(headers.SCHEMA) in self._known_schemas and headers.META_BYTES not in given
+
     def _read(self, delivery: Delivery) -> Generator[Step, Any, Event]:
-        schema = delivery.headers.get(headers.SCHEMA, b"")
-        event: Event
-        if schema in self._known_schemas:
-            event = self._decode(delivery)
-        else:
-            # The control topic may have to be asked for it.
-            event = yield Blocking(partial(self._decode, delivery))
-            self._known_schemas.add(schema)
+        # The control topic may have to be asked for the schema.
+        event: Event = yield Blocking(partial(self._decode, delivery))
+        self._known_schemas.add(delivery.headers.get(headers.SCHEMA))
         if headers.META_BYTES in delivery.headers:
             event = yield Blocking(partial(self._completer.complete, event))
         return event
