@@ -13,6 +13,7 @@ from shotgun_runtime.shutdown import Deadline
 
 from .completions import Completions
 from .delivery import Delivery, Result
+from .stopped_lanes import StoppedLanes
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +45,15 @@ class Worker:
 
     Each of `runs` belongs to a thread of its own and never raises for a plugin's failure. Results go to the completion
     queue of the hand-over. With one thread, an unfinished event stops its partition: the events behind it come back
-    in its result, unstarted. With several, whoever hands over keeps back what must not overtake.
+    in its result, unstarted, also those that are handed over before the owner has taken that in. With several, whoever
+    hands over keeps back what must not overtake.
     """
 
     def __init__(self, name: str, runs: Sequence[Callable[[Delivery], Result]]) -> None:
         self._lock = threading.Lock()
         self._ready = threading.Condition(self._lock)
         self._waiting: deque[Handed] = deque()
+        self._stopped = StoppedLanes()
         self._running: list[Delivery | None] = [None] * len(runs)
         self._closing = False
         # A callback that never returns must not keep the process from ending.
@@ -64,7 +67,9 @@ class Worker:
     def hand_over(self, deliveries: Collection[Delivery], completions: Completions) -> None:
         """Have these events run, behind those handed over before."""
         with self._ready:
-            self._waiting.extend((delivery, completions) for delivery in deliveries)
+            self._waiting.extend(
+                (delivery, completions) for delivery in deliveries if not self._stopped.keep(delivery)
+            )
             self._ready.notify(len(deliveries))
 
     def withdraw(self, partitions: Collection[int] | None = None) -> list[Delivery]:
@@ -123,6 +128,7 @@ class Worker:
                 self._waiting,
                 lambda delivery: (delivery.partition, delivery.epoch) == (stopped.partition, stopped.epoch),
             )
+            self._stopped.stop(stopped, withheld)
         return replace(result, withheld=withheld)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from failing_plugin import ROW, Plugin
+from support import wait_until
 
 from shotgun_consumer import Context, Position
 from shotgun_consumer.completions import Completions
@@ -251,6 +252,32 @@ def test_a_worker_runs_one_event_after_the_other_and_stops_a_lane_behind_a_failu
     gate.entered.get(timeout=30)
     gate.leave.put(Outcome.SUCCEEDED)
     assert gate.result().delivery.partition == 1
+    gate.worker.close()
+    assert gate.worker.join(30)
+
+
+def test_what_is_handed_over_behind_a_failure_that_its_owner_does_not_know_of_does_not_overtake_it() -> None:
+    # Given an event that has failed, and an owner that has not taken in its result
+    gate = Gate()
+    gate.worker.hand_over([delivery(0), delivery(1)], gate.completions)
+    gate.entered.get(timeout=30)
+    gate.leave.put(None)
+    wait_until(lambda: gate.worker.running == [])
+    # When the owner hands over what lies behind, and an event of another partition
+    gate.worker.hand_over([delivery(2), delivery(0, partition=1), delivery(3)], gate.completions)
+    gate.leave.put(Outcome.SUCCEEDED)
+    # Then only the other partition's runs, and the others come back with the result
+    results: list[Result] = []
+    wait_until(lambda: results.extend(gate.completions.take(0)) or len(results) == 2)
+    failed, other = results
+    assert [one.offset for one in failed.withheld] == [1, 2, 3]
+    assert other.delivery.partition == 1
+    # And when the owner tries the event again, those behind it run after it
+    gate.worker.hand_over([failed.delivery, *failed.withheld], gate.completions)
+    for _ in range(4):
+        gate.leave.put(Outcome.SUCCEEDED)
+    wait_until(lambda: gate.entered.qsize() == 5)
+    assert [gate.entered.get() for _ in range(5)] == [0, 0, 1, 2, 3]
     gate.worker.close()
     assert gate.worker.join(30)
 
