@@ -69,7 +69,7 @@ class EventStream:
         self.topic = kafka.create_topic("events", partitions, **settings)
         self.control_topic = kafka.topic("control")
         self.dead_letter_topic = kafka.topic("dead-letters")
-        self._producer = Producer(
+        self.producer = Producer(
             {
                 "bootstrap.servers": kafka.bootstrap_servers,
                 "transactional.id": kafka.topic("writer"),
@@ -77,37 +77,37 @@ class EventStream:
                 "log_level": 2,
             }
         )
-        self._producer.init_transactions(PATIENCE)
+        self.producer.init_transactions(PATIENCE)
 
     def publish(self, events: Iterable[Event], page: int = 500, **headers: str) -> None:
         """Write events; `headers` are added to each."""
         pending = list(events)
         for first in range(0, len(pending), page):
-            self._producer.begin_transaction()
+            self.producer.begin_transaction()
             for one in pending[first : first + page]:
                 value = codec.encode(one)
                 self.write(one.id, value, [*_headers(one), *((k, v.encode()) for k, v in headers.items())])
-            self._producer.commit_transaction(PATIENCE)
+            self.producer.commit_transaction(PATIENCE)
 
     def publish_at(self, one: Event, timestamp: float) -> None:
         """Write one event whose record has this time, in seconds since 1970."""
-        self._producer.begin_transaction()
+        self.producer.begin_transaction()
         self.write(one.id, codec.encode(one), _headers(one), timestamp)
-        self._producer.commit_transaction(PATIENCE)
+        self.producer.commit_transaction(PATIENCE)
 
     def publish_raw(self, number: int, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """Write one record as it is."""
-        self._producer.begin_transaction()
+        self.producer.begin_transaction()
         self.write(number, value, headers)
-        self._producer.commit_transaction(PATIENCE)
+        self.producer.commit_transaction(PATIENCE)
 
     def write(
         self, number: int, value: bytes, headers: list[tuple[str, bytes]], timestamp: float = 0
     ) -> None:
         """Put one record into the open transaction."""
-        if len(self._producer) > 10_000:
-            self._producer.flush(PATIENCE)
-        self._producer.produce(
+        if len(self.producer) > 10_000:
+            self.producer.flush(PATIENCE)
+        self.producer.produce(
             self.topic,
             key=str(number).encode(),
             value=value,

@@ -73,6 +73,26 @@ def test_what_finished_during_a_commit_is_not_taken_for_acknowledged() -> None:
     assert offsets(first) == {0: 1}
 
 
+def test_two_states_with_one_watermark_are_two_states() -> None:
+    """Behind a stuck event only the map changes: what ends there is committed, too, and counts as such."""
+    member = Member()
+    progress, pipeline = member.progress[0], member.pipeline
+    progress.deliver(0)
+    member.run(1)
+    first = pipeline.take(0.0)
+    member.run(2)
+    assert first is not None
+    pipeline.settle(first, (), 0.1)
+    assert pipeline.unacknowledged == 1
+    second = pipeline.take(0.1)
+    assert offsets(first) == offsets(second) == {0: 0}
+    assert second is not None
+    assert second != first
+    pipeline.settle(second, (), 0.2)
+    assert pipeline.unacknowledged == 0
+    assert pipeline.take(0.3) is None
+
+
 def test_a_failed_commit_is_tried_again_later_with_the_newest_state() -> None:
     member = Member()
     member.run(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -212,3 +213,23 @@ def test_what_does_not_fit_into_a_commit_is_left_out_and_the_watermark_stays() -
     assert encode_marks(5, Marks(10_000_000, unfinished, (), 2)) == encode_marks(5, Marks(unclean=2))
     long = tuple(f"callback number {number}" for number in range(500))
     assert encode_marks(5, Marks(8, (6,), long)) == encode_marks(5, Marks(8, (6,)))
+
+
+@pytest.mark.parametrize("late", [0, 3], ids=["the one at the watermark", "one ahead of all others"])
+def test_what_ends_while_a_snapshot_is_written_down_does_not_get_into_half_of_it(
+    monkeypatch: pytest.MonkeyPatch, late: int
+) -> None:
+    """The watermark and the map are of one moment, so the map's offsets count from that watermark."""
+    progress = Progress(epoch=1, start=0)
+    for offset in range(4):
+        progress.deliver(offset)
+    progress.finish(2, 1)
+
+    def interrupted(watermark: int, marks: Marks) -> str:
+        progress.finish(late, 1)
+        return encode_marks(watermark, marks)
+
+    monkeypatch.setattr("shotgun_consumer.progress.encode_marks", interrupted)
+    snapshot = progress.snapshot()
+    marks = decode_marks(snapshot.watermark, snapshot.metadata)
+    assert (snapshot.watermark, marks) == (0, Marks(top=2, unfinished=(1,)))
