@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 3
+CHAOS ?= producer consumer
 STAMP := $(VENV)/.installed
 PACKAGES := schemas runtime producer consumer sandbox
 CHECKED := $(PACKAGES) plugins tests benchmarks
@@ -15,8 +16,8 @@ demo: $(STAMP)  ## The main job on embedded defaults: site, broker, producer, tw
 test: $(STAMP)  ## All tests, on real Apache Kafkas that the suite starts itself; WORKERS=0 runs one test at a time.
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-chaos: $(STAMP)  ## The producer under random faults, 20 minutes long; CHAOS_MINUTES=60, CHAOS_SEED=7 to replay.
-	@CHAOS_MINUTES=$${CHAOS_MINUTES:-20} $(BIN)/python -m pytest -s tests/chaos/test_producer_chaos.py $(ARGS)
+chaos: $(STAMP)  ## Random faults, 20 minutes each for producer and consumer; CHAOS=consumer, CHAOS_MINUTES=60, CHAOS_SEED=7 to replay.
+	@CHAOS_MINUTES=$${CHAOS_MINUTES:-20} $(BIN)/python -m pytest -s $(CHAOS:%=tests/chaos/test_%_chaos.py) $(ARGS)
 
 lint: $(STAMP)  ## Format, style, types and the import table.
 	@$(BIN)/ruff format --check $(CHECKED)

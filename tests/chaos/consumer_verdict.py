@@ -69,31 +69,31 @@ def tell(
     story = Story(plugin, group)
     lanes = _Lanes(plugin, records)
     killed = {kill.pid: kill.at for kill in kills}
-    open_runs: dict[tuple[int, int], Run] = {}
+    open_runs: dict[object, dict[tuple[int, int], Run]] = defaultdict(dict)
     for entry in entries:
         record = records.get(entry.event)
         if record is None:
             story.unknown.add(entry.event)
             continue
-        run = open_runs.get((entry.pid, entry.event))
+        key, in_lane = (entry.pid, entry.event), open_runs[lanes.of(record)]
+        run = in_lane.get(key)
         if entry.what == BEGIN:
             life = lives.of(entry.pid, group, record.partition, entry.at)
             if run is not None and run.waits and run.life is life:
                 run.waits = False  # another try
                 continue
+            for ceased in [k for k, other in in_lane.items() if _has_ceased(other, killed, entry.at)]:
+                del in_lane[ceased]
             run = Run(entry.event, record, entry.pid, entry.at, life)
-            lane = lanes.of(record)
-            for other in open_runs.values():
-                if lanes.of(other.record) == lane and not _has_ceased(other, killed, entry.at):
-                    story.overlaps.append((other, run))
+            story.overlaps += [(other, run) for other in in_lane.values()]
             if not lanes.may_begin(record):
                 story.early.append(run)
             story.runs[entry.event].append(run)
-            open_runs[entry.pid, entry.event] = run
+            in_lane[key] = run
         elif run is not None:
             run.waits = not is_last(entry, plugin)
             if not run.waits:
-                del open_runs[entry.pid, entry.event]
+                del in_lane[key]
                 story.over.add(entry.event)
                 lanes.end(entry.event)
     return story
