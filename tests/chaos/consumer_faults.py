@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 DISTURBANCES = (
@@ -43,10 +43,10 @@ class Round:
         return f"after {self.events} events: {self.disturbance} ({self.seconds:.1f} s){blow}"
 
 
-def draw_rounds(rng: random.Random) -> Iterator[Round]:
-    """Rounds without end. Of each eight, each disturbance is one; the same generator gives the same rounds."""
+def draw_rounds(rng: random.Random, disturbances: Sequence[str] = DISTURBANCES) -> Iterator[Round]:
+    """Rounds without end, each disturbance once before one comes again; a generator gives the same rounds again."""
     while True:
-        deck = list(DISTURBANCES)
+        deck = list(disturbances)
         rng.shuffle(deck)
         for disturbance in deck:
             yield Round(

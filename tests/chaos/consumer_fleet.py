@@ -24,6 +24,7 @@ from shotgun_sandbox.broker import Broker
 MAX_UNCOMMITTED = 20
 HEALS_WITHIN = 240.0  # seconds until events flow again after a fault, on the slowest of machines
 LOOK_SECONDS = 5.0
+LINES = 25
 
 
 class Fleet:
@@ -85,6 +86,17 @@ class Fleet:
         for member in self.members:
             member.process.signal(signal.SIGTERM)
         return [member.process.wait() for member in self.members]
+
+    def describe(self) -> str:
+        """How far each plugin is, and what the members have said last of their groups."""
+        lines = [f"{self._publisher.published} events published"]
+        lines += [f"{journal.plugin.name}: {journal.count_over()} ended" for journal in self.journals]
+        for member in self.members:
+            process = member.process
+            lines.append(f"--- {process.pid}, exit code {process.returncode}, in {process.stdout_file.name}")
+            said = [line for line in process.stdout.splitlines() if " shotgun_" in line]
+            lines += said[-LINES:]
+        return "\n".join(lines)
 
     def logs(self) -> Iterator[tuple[int, str]]:
         """What all that were ever started have said, by process id."""
@@ -219,7 +231,10 @@ class Fleet:
             self._publisher.check()
             return condition() or self._ended() != []
 
-        wait_until(holds, HEALS_WITHIN, what)
+        try:
+            wait_until(holds, HEALS_WITHIN, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.describe()}") from None
         assert self._ended() == [], "a member ended that nobody had ended: " + "\n".join(self._ended())
 
     def _ended(self) -> list[str]:

@@ -11,6 +11,7 @@ from consumer_support import EventStream, Team, event
 from support import Kafka, Process, wait_until
 
 from shotgun_consumer.marks import Marks, encode_marks
+from shotgun_sandbox.broker import Broker
 
 pytestmark = pytest.mark.kafka
 
@@ -157,7 +158,7 @@ def test_an_event_that_fails_for_ever_under_load_ends_the_reading_and_not_the_me
 def test_a_partition_with_a_backlog_does_not_keep_the_events_of_another_waiting(
     tmp_path: Path, kafka: Kafka, spawn: Callable[..., Process]
 ) -> None:
-    """What comes to a partition that had nothing to do waits for what was read ahead of others, not for their backlog."""
+    """What comes to an idle partition waits for what was read ahead of another one, not for its backlog."""
     # Given a partition with a long backlog, which is worked at
     stream, backlog = EventStream(kafka, 2), 6_000
     team = Team(tmp_path, stream, spawn)
@@ -172,3 +173,36 @@ def test_a_partition_with_a_backlog_does_not_keep_the_events_of_another_waiting(
     # Then it does not wait for the end of the backlog
     waited = team.notes("busy").index(1) - published_at
     assert waited < backlog / 2
+
+
+def test_holes_that_compaction_left_stop_nothing_and_hide_nothing(
+    tmp_path: Path, own_broker: Callable[..., Broker], spawn: Callable[..., Process]
+) -> None:
+    """The watermark is the smallest unfinished offset, never the next number; unfinished marks may be gone, too."""
+    # Given a topic of which every second record has been compacted away
+    kafka = Kafka(own_broker(properties={"log.cleaner.backoff.ms": "100"}))
+    stream = EventStream(kafka)
+    stream.topic = kafka.create_topic(
+        "compacted", cleanup_policy="compact", segment_ms="100", min_cleanable_dirty_ratio="0.01"
+    )
+    stream.publish(event(number) for number in range(100))
+    again = [event(number) for number in range(0, 100, 2)]
+    stream.publish(again)
+
+    def left() -> list[int]:
+        stream.publish([event(1_000)])  # a segment ends when something is written after its time
+        return [record.offset() or 0 for record in kafka.read(stream.topic)]
+
+    wait_until(lambda: 10 < sum(offset < 100 for offset in left()) <= 50)
+    # When two groups go on in the middle of it, one with marks of events that are gone and of such that are not
+    team = Team(tmp_path, stream, spawn)
+    for name in ("in_order", "side_by_side"):
+        team.note_taker(name)
+        marks = encode_marks(11, Marks(top=40, unfinished=(12, 13, 20, 39)))
+        stream.set_position(team.group(name), 11, marks)
+    team.run(plugins={"side*": {"concurrency": 4}})
+    # Then each gets all that is left and had not ended, and comes to the end
+    for name in ("in_order", "side_by_side"):
+        stream.wait_for_no_lag(team.group(name))
+        assert {number for number in team.notes(name) if number % 2} == {11, 13, 39, *range(41, 100, 2)}
+        assert {number for number in team.notes(name) if not number % 2} == {*range(0, 100, 2), 1_000}

@@ -150,3 +150,21 @@ def test_without_concurrency_a_retry_holds_up_what_lies_behind_it() -> None:
     again = assignment.startable(1.0)
     assert offsets(again) == [0, 1, 2]
     assert [delivery.attempt for delivery in again] == [2, 1, 1]
+
+
+def test_an_entity_is_known_by_its_name_in_each_partition_for_itself() -> None:
+    """Names are compared as they read, not as objects; and a stuck event holds up nothing in another partition."""
+    assignment = Assignment(50, concurrency=4)
+    for partition in (0, 1):
+        assignment.add(partition, 0)
+        state = assignment.get(partition)
+        assert state is not None
+        for offset in (0, 1):
+            name = bytes(bytearray(b"Shot:1"))
+            one = Delivery(partition, offset, state.progress.epoch, None, b"", {headers.ENTITY: name}, 1.0)
+            assert assignment.read(state, offset, None, 1.0)
+            state.waiting.push(one)
+    stuck, other = assignment.startable(0.0)
+    assert {(one.partition, one.offset) for one in (stuck, other)} == {(0, 0), (1, 0)}
+    assignment.settle(Result(other, Outcome.SUCCEEDED), 0.0)
+    assert [(one.partition, one.offset) for one in assignment.startable(0.0)] == [(other.partition, 1)]
