@@ -91,8 +91,9 @@ class ClientWatch:
     def __init__(self, watch: BrokerWatch) -> None:
         self._watch = watch
         self._without = 0
+        self._counted = 0
         self.received_bytes = 0
-        """What the client has received from the brokers, as of the last statistics."""
+        """What the client has received from the brokers, as of the last statistics. Never falls."""
 
     @property
     def stranded(self) -> bool:
@@ -110,7 +111,10 @@ class ClientWatch:
         known = '"source":"learned"' in statistics or '"source":"configured"' in statistics
         self._without = 0 if known else self._without + 1
         if received := _RECEIVED.search(statistics):
-            self.received_bytes = int(received[1])
+            # The sum over the brokers that it knows: it falls when one is forgotten, as after a restart.
+            counted = int(received[1])
+            self.received_bytes += max(0, counted - self._counted)
+            self._counted = counted
 
 
 def client_logger() -> logging.Logger:

@@ -228,3 +228,11 @@ def test_a_client_is_stranded_when_it_knows_no_broker_twice_in_a_row() -> None:
     ):
         watch.on_statistics(statistics)
         assert watch.stranded is stranded
+
+
+def test_what_a_client_has_received_never_falls_when_it_forgets_a_broker() -> None:
+    watch, seen = ClientWatch(BrokerWatch("b:1")), []
+    for total in (100, 250, 40, 60):
+        watch.on_statistics(f'{{"brokers":{{}},"rx_bytes":{total}}}')
+        seen.append(watch.received_bytes)
+    assert seen == [100, 250, 250, 270]
