@@ -164,7 +164,7 @@ def test_an_entity_is_known_by_its_name_in_each_partition_for_itself() -> None:
             one = Delivery(partition, offset, state.progress.epoch, None, b"", {headers.ENTITY: name}, 1.0)
             assert assignment.read(state, offset, None, 1.0)
             state.waiting.push(one)
-    stuck, other = assignment.startable(0.0)
+    stuck, other = first_startable(assignment)
     assert {(one.partition, one.offset) for one in (stuck, other)} == {(0, 0), (1, 0)}
     assignment.settle(Result(other, Outcome.SUCCEEDED), 0.0)
     assert [(one.partition, one.offset) for one in assignment.startable(0.0)] == [(other.partition, 1)]
