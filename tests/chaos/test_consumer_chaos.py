@@ -76,6 +76,8 @@ def test_chaos_leaves_no_event_out_keeps_the_order_and_repeats_only_what_was_und
     publisher.stop()
     fleet.wait_for_all()
     auditor.stop()
+    # Not with the client from before the restarts: it may ask for ever with an old epoch of a partition's leader.
+    kafka = publisher.stream.kafka = Kafka(broker)
     publisher.stream.wait_for_no_lag(*fleet.groups)
     assert fleet.end() == [0, 0, 0]
 
