@@ -18,6 +18,7 @@ from .completions import WAKE_SECONDS, Completions
 from .delivery import Delivery, Result
 from .plugin_loop import PluginLoop
 from .steps import Blocking, Steps, Way
+from .stopped_lanes import StoppedLanes
 from .threads import Threads
 from .worker import defect, take_back
 
@@ -54,6 +55,7 @@ class AsyncWorker:
         self._lock = threading.Lock()
         self._none_runs = threading.Condition(self._lock)
         self._waiting: deque[tuple[Delivery, Completions]] = deque()
+        self._stopped = StoppedLanes()
         self._running: dict[int, tuple[Delivery, asyncio.Task[None]]] = {}
         self._threads = Threads(f"{name} waits", WAITING_THREADS)
         self._loop: PluginLoop | None = None
@@ -67,7 +69,9 @@ class AsyncWorker:
         with self._lock:
             if self._closing:
                 return
-            self._waiting.extend((delivery, completions) for delivery in deliveries)
+            self._waiting.extend(
+                (delivery, completions) for delivery in deliveries if not self._stopped.keep(delivery)
+            )
             if self._loop is None:
                 _spare_the_collector(self.at_once)
                 self._loop = PluginLoop(self._name, self._plugin_log)
@@ -195,6 +199,7 @@ class AsyncWorker:
                 self._waiting,
                 lambda delivery: (delivery.partition, delivery.epoch) == (stopped.partition, stopped.epoch),
             )
+            self._stopped.stop(stopped, withheld)
         return replace(result, withheld=withheld)
 
 

@@ -513,3 +513,22 @@ def test_plain_plugins_keep_their_worker_threads() -> None:
     assert isinstance(worker, Worker)
     worker.close()
     assert worker.join(PATIENCE)
+
+
+def test_what_is_handed_over_behind_a_failure_that_its_owner_does_not_know_of_comes_back_with_it() -> None:
+    ran: list[int] = []
+
+    async def call(context: Context) -> None:
+        ran.append(context.event["id"])
+        if ran == [1]:
+            raise ValueError("no")
+
+    with running(call, at_once=1) as one:
+        one.hand_over(1, 2)
+        wait_until(lambda: ran != [] and one.worker.running == [])
+        one.hand_over(3)
+        (failed,) = one.results(1)
+        assert numbers(list(failed.withheld)) == [2, 3]
+        one.hand_over(1, 2, 3)
+        one.results(3)
+        assert ran == [1, 1, 2, 3]
