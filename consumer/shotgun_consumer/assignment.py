@@ -18,6 +18,7 @@ from .partition_state import PartitionState
 from .progress import Progress
 from .turn import Turn
 
+FIRST_AHEAD = 16
 SPARE_SHARE = 8
 """Of so many workers one finds its next event handed over already."""
 
@@ -55,6 +56,7 @@ class Assignment:
         self._epochs = epochs if epochs is not None else count(1)
         self._states: dict[int, PartitionState] = {}
         self._next = 0
+        self._pace, self._returned = FIRST_AHEAD, 0
         self._group = group
         self._turn = Turn() if turn is None else turn
         self._shut: set[int] = set()
@@ -106,6 +108,7 @@ class Assignment:
         state = self._states.get(delivery.partition)
         if state is None or state.progress.epoch != delivery.epoch:
             return None
+        self._returned += 1
         if result.outcome is None:
             self._keep(state, result, now)
         else:
@@ -140,9 +143,7 @@ class Assignment:
         owner = self._turn.owner
         started = self.started - sum(self._states[partition].gate.held for partition in self._shut)
         room = self.commits.room(started)
-        if self._concurrency > 1:
-            # One for each worker, and a few at hand, so that a worker that becomes free need not wait for the owner.
-            room = min(room, self._concurrency + self._spare - started)
+        room = min(room, self._concurrency + self._ahead() - started)
         taken: list[Delivery] = []
         states = list(self._states.values())
         for index in range(len(states)):
@@ -158,6 +159,18 @@ class Assignment:
             taken.extend(some)
         self._next += 1
         return taken
+
+    def _ahead(self) -> int:
+        """How many events to hand over beyond those that can run at once.
+
+        Without any, a worker that becomes free waits for the owner. With too many, an event of another partition, or
+        another lane, waits behind them. So it follows how many end between two looks: many short ones, few long ones.
+        """
+        if self._concurrency > 1:
+            return self._spare
+        if self._returned:
+            self._pace, self._returned = max(1, 2 * self._returned, self._pace // 2), 0
+        return self._pace
 
     def tend(self, now: float) -> None:
         """Look after the partitions of which no event has returned yet. To be called in each round of the loop."""
@@ -214,6 +227,13 @@ class Assignment:
     def queued(self) -> int:
         """Events that wait to be handed over, of all partitions that are not stopped."""
         return sum(len(state.waiting) for state in self._states.values() if state.stopped is None)
+
+    @property
+    def starving(self) -> bool:
+        """Whether a partition has nothing waiting while others have, so that what comes for it should be read soon."""
+        return len(self._states) > 1 and any(
+            not len(state.waiting) and state.stopped is None for state in self._states.values()
+        )
 
     def due(self) -> float | None:
         """When the next retry is due; None without one."""

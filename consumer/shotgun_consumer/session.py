@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from shotgun_runtime.kafka import explain
 from shotgun_runtime.shutdown import Deadline
@@ -17,12 +17,14 @@ from .assignment import Assignment
 from .commit_sender import CommitSender
 from .completions import Completions
 from .delivery import Outcome, Result
+from .leaving import leave
 from .member import MakeConsumer, Member
 from .metrics import GroupMetrics
 from .order_follower import OrderFollower
 from .partition_state import PartitionState
 from .placement import Hold
 from .positions import Committed, Positions
+from .reader import Reader
 from .session_gauges import Gauges
 from .session_log import shown, warn_running, warn_suspected
 from .worker import AnyWorker
@@ -33,10 +35,7 @@ IDLE_SECONDS = 1.0
 RUNNING_SECONDS = 0.05
 COMMITTING_SECONDS = 0.002
 ANSWER_SECONDS = 0.0003
-FULL_SECONDS = 0.5
 OBSERVE_SECONDS = 1.0
-BATCH = 500
-ENOUGH_QUEUED = 250
 
 
 class Session:
@@ -71,12 +70,12 @@ class Session:
         self._gauges = Gauges(metrics, self._assignment)
         self._commits = CommitSender(member.group, member.topic, self._assignment.commits, metrics)
         self._received = 0
-        self._next_look = 0.0
         self._next_observation = 0.0
-        self._said: set[int] = set()
         self._consumer, self._client = make_consumer(on_commit=self._commits.on_commit)
+        self._reader = Reader(member, self._consumer, self._assignment, metrics)
         self._orders = OrderFollower(member, self._consumer, worker, self._assignment, positions)
         self._stopping = False
+        self._left = False
         self.joined = False
         self.ending: str | Hold | None = None
 
@@ -109,7 +108,13 @@ class Session:
             self._give_up([state.partition for state in self._assignment], deadline)
         finally:
             self._aside.leave()
-        self._consumer.close()
+        # What Kafka says from here on, maybe late, is about nothing that this group still works on.
+        self._left = True
+        if not leave(self._consumer):
+            log.warning(
+                "Group %s: its Kafka client does not come back from leaving the group; another one takes its place",
+                self._member.group,
+            )
         self._gauges.clear()
 
     @property
@@ -133,7 +138,9 @@ class Session:
             self._collect(self._look_away())
         self._commits.send(self._consumer)
         self._start()
-        self._read(0.0 if busy or self._busy else self._until_due(self._pause()))
+        self._reader.read(0.0 if busy or self._busy else self._until_due(self._pause()))
+        if self._reader.problem is not None and self.ending is None:
+            self.ending = self._reader.problem
         # The answer to a commit may have come: what has ended meanwhile need not wait for more.
         self._commits.send(self._consumer)
         self._start()
@@ -141,7 +148,7 @@ class Session:
     @property
     def _busy(self) -> bool:
         """Whether results or queued records need the thread more than Kafka does."""
-        return self._assignment.started > 0 or self._assignment.queued >= ENOUGH_QUEUED
+        return self._assignment.started > 0 or self._reader.has_enough
 
     def _look_away(self) -> float:
         """How long to wait for results before Kafka is looked at again."""
@@ -241,86 +248,6 @@ class Session:
         where = shown(self._member.topic, offsets) or "the next event"
         log.info("Group %s: its new version takes over with %s", self._member.group, where)
 
-    # Reading
-
-    def _read(self, wait: float) -> None:
-        queued = self._assignment.queued
-        if queued < ENOUGH_QUEUED:
-            messages = self._poll(wait, BATCH)
-        else:
-            # Enough is at hand. One record now and then keeps the membership and Kafka's callbacks going; pausing
-            # instead would throw away all that is prefetched, again and again.
-            now = time.monotonic()
-            if now < self._next_look and not self._assignment.commits.open:
-                return
-            self._next_look = now + FULL_SECONDS
-            messages = self._poll(wait, 1)
-        if messages:
-            self._accept(messages)
-        self._throttle()
-
-    def _poll(self, wait: float, count: int) -> list[Message]:
-        if wait <= 0:
-            return self._consumer.consume(count, 0)
-        # consume() would wait for the whole batch.
-        first = self._consumer.poll(wait)
-        if first is None:
-            return []
-        return [first, *self._consumer.consume(count - 1, 0)] if count > 1 else [first]
-
-    def _accept(self, messages: list[Message]) -> None:
-        delivered = filtered = 0
-        wants = self._member.succession.wants
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                self._on_error(message, error)
-                continue
-            state = self._assignment.get(message.partition())
-            if state is None:
-                continue
-            delivery = state.delivery(message)
-            if not self._assignment.read(state, delivery.offset, delivery.key, delivery.timestamp):
-                continue
-            delivered += 1
-            if wants(delivery):
-                state.waiting.push(delivery)
-            else:
-                self._assignment.filter(state, delivery.offset)
-                filtered += 1
-        if delivered:
-            self._said.clear()
-            self._metrics.delivered.inc(delivered)
-        if filtered:
-            self._metrics.events[Outcome.FILTERED.value].inc(filtered)
-
-    def _on_error(self, message: Message, error: KafkaError) -> None:
-        code = error.code()
-        if code == KafkaError._PARTITION_EOF:
-            state = self._assignment.get(message.partition())
-            offset = message.offset()
-            if state is not None and offset is not None:
-                state.progress.reach_end(offset)
-                state.at_end = True
-        elif code == KafkaError._AUTO_OFFSET_RESET and self.ending is None:
-            self.ending = f"its position in {self._member.topic}[{message.partition()}] is outside of the log"
-        elif error.fatal():
-            self.ending = explain(error)
-        elif code not in self._said:
-            self._said.add(code)
-            log.warning("Group %s: %s", self._member.group, explain(error))
-
-    def _throttle(self) -> None:
-        for state in self._assignment:
-            if state.stopped is not None:
-                continue
-            if not state.throttled and state.overfull:
-                self._consumer.pause([self._pair(state)])
-                state.throttled = True
-            elif state.throttled and state.roomy:
-                self._consumer.resume([self._pair(state)])
-                state.throttled = False
-
     # Assignment. These are called out of poll(), consume() and close(), in the session's own thread.
 
     def _on_assign(self, consumer: Consumer, pairs: list[TopicPartition]) -> None:
@@ -329,7 +256,7 @@ class Session:
         if not pairs:
             return
         partitions = [pair.partition for pair in pairs]
-        found = self._take_up(consumer, partitions)
+        found = None if self._left else self._take_up(consumer, partitions)
         if found is None:
             # They must be accepted before they can be given back by leaving.
             held = [TopicPartition(self._member.topic, partition, OFFSET_END) for partition in partitions]
@@ -367,6 +294,10 @@ class Session:
     def _on_lost(self, consumer: Consumer, pairs: list[TopicPartition]) -> None:
         """Another member may own them already: nothing is committed, and what still runs changes nothing."""
         self._metrics.rebalances.inc()
+        if self._left:
+            if pairs:
+                consumer.incremental_unassign(pairs)
+            return
         partitions = [pair.partition for pair in pairs]
         log.warning(
             "Group %s: lost %s; what was not committed is repeated",

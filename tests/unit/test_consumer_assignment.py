@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from owning import first_startable
+from owning import acknowledge, first_startable
 
 from shotgun_consumer.assignment import Assignment
 from shotgun_consumer.delivery import Delivery, Outcome, Result
@@ -53,6 +53,57 @@ def test_partitions_take_turns() -> None:
     assignment.commits.settle(commit, (), 0.0)
     second = assignment.startable(0.0)
     assert {first[0].partition, second[0].partition} == {0, 1}
+
+
+def end(assignment: Assignment, delivery: Delivery) -> None:
+    assignment.settle(Result(delivery, Outcome.SUCCEEDED), 0.0)
+    acknowledge(assignment)
+
+
+def test_of_long_events_few_are_handed_over_ahead_so_that_another_partition_is_served_soon() -> None:
+    assignment = Assignment(50)
+    assignment.add(0, 0)
+    assignment.add(1, 0)
+    for offset in range(500):
+        read(assignment, 0, offset)
+    # Given events of one partition that end one at a time
+    handed_over = first_startable(assignment)
+    while len(handed_over) > 3:
+        end(assignment, handed_over.pop(0))
+        handed_over += assignment.startable(0.0)
+    # When the other partition gets one, it runs after a handful of those
+    read(assignment, 1, 0)
+    ran = 0
+    while handed_over[0].partition == 0:
+        end(assignment, handed_over.pop(0))
+        handed_over += assignment.startable(0.0)
+        ran += 1
+    assert ran <= 8
+
+
+def test_of_short_events_as_many_are_handed_over_as_may_be_uncommitted() -> None:
+    assignment = with_partition(50)
+    for offset in range(500):
+        read(assignment, 0, offset)
+    handed_over = first_startable(assignment)
+    # Given events of which all that were handed over have ended at the next look
+    for _ in range(5):
+        for delivery in handed_over:
+            assignment.settle(Result(delivery, Outcome.SUCCEEDED), 0.0)
+        acknowledge(assignment)
+        handed_over = assignment.startable(0.0)
+    assert len(handed_over) == 50
+
+
+def test_reading_goes_on_for_a_partition_that_has_nothing_while_another_has_a_backlog() -> None:
+    assignment = Assignment(50)
+    assignment.add(0, 0)
+    assert not assignment.starving
+    read(assignment, 0, 0)
+    assignment.add(1, 0)
+    assert assignment.starving
+    read(assignment, 1, 0)
+    assert not assignment.starving
 
 
 def test_an_event_that_failed_stays_and_nothing_behind_it_is_handed_out() -> None:
