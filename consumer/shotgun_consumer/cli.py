@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from shotgun_runtime.settings import Settings, require_consumer
 from shotgun_runtime.shutdown import Shutdown, signal_handlers
 
 from . import check as checking
+from . import dev as dev_run
 from . import try_event as trying
 from .commands.dead_letters import dead_letters
 from .commands.doctor import doctor
@@ -35,8 +36,10 @@ from .commands.replay import replay
 from .commands.rewind import rewind
 from .commands.tail import tail
 from .plugin_config import plugin_config
+from .plugin_loader import LoadedPlugin
 from .plugin_set import load_plugins
 from .service import SERVICE, ConsumerService
+from .surroundings import Surroundings, TeamSurroundings
 
 log = logging.getLogger(__name__)
 
@@ -103,23 +106,53 @@ def _shortcuts(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @commands.command()
+@click.option(
+    "--dev",
+    is_flag=True,
+    help="For work on plugins: from the newest event on, in groups of your own, with writes shown and not made.",
+)
 @_shortcuts
 @config_options
-def run(settings: Settings) -> None:
+def run(settings: Settings, dev: bool) -> None:
     """Run the plugins, each in a consumer group of its own, until SIGTERM or Ctrl-C.
 
     Any number of processes may run for one team: they share the work.
+
+    With --dev, neither team nor prefix matter: the groups are dev-USER.PLUGIN, or dev-USER-2.PLUGIN in a second
+    terminal. Reads go to the configured site, if there is one; nothing is written to it, and no dead letters are kept.
     """
-    require_consumer(settings)
+    if dev:
+        _refuse_start()
+        settings = dev_run.prepare(settings)
+        _run(settings, dev_run.DevSurroundings(settings), dev_run.introduction)
+    else:
+        require_consumer(settings)
+        _run(settings, TeamSurroundings(settings), None)
+
+
+def _refuse_start() -> None:
+    if click.get_current_context().params.get("start") is not None:
+        raise click.UsageError(
+            "--start cannot be used with --dev, which begins at the newest event; to run an event that is past, "
+            "use 'shotgun-consumer try PLUGIN --event ID'"
+        )
+
+
+Introduction = Callable[[Settings, Iterable[LoadedPlugin]], str]
+
+
+def _run(settings: Settings, surroundings: Surroundings, introduction: Introduction | None) -> None:
     configure_logging(settings.logging, service=SERVICE)
     shutdown = Shutdown(settings.shutdown_timeout)
     health = Health()
     registry = _registry()
     server = StatusServer(settings.http, DEFAULT_PORT, registry, health)
-    service = ConsumerService(settings, shutdown, health, registry)
+    service = ConsumerService(settings, shutdown, health, registry, surroundings)
     try:
         with signal_handlers(shutdown):
             plugins = service.load()
+            if introduction is not None:
+                log.info("%s", introduction(settings, plugins.loaded))
             port = server.start()
             log.info("Metrics, /healthz and /readyz are served on port %d", port)
             _end_in_time(shutdown)

@@ -147,9 +147,14 @@ class GroupDeadLetters:
         self._group = group
         self._plugin = plugin
 
-    def put(self, failed: FailedCall, stack: str) -> None:
+    def put(self, failed: FailedCall, stack: str) -> str:
         """See `failure_handler.DeadLetters`."""
-        self._writer.put(self._writer.letter(self._group, self._plugin, failed, stack))
+        letter = self._writer.letter(self._group, self._plugin, failed, stack)
+        self._writer.put(letter)
+        return (
+            f"the event is a dead letter of this callback (tries: {failed.attempt}); see it with "
+            f"'shotgun-consumer dead-letters show {letter.event} --group {self._group}'"
+        )
 
     def take_back(self, letter: str) -> None:
         """See `failure_handler.DeadLetters`."""

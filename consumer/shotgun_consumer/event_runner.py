@@ -16,7 +16,7 @@ from .client_view import ClientView
 from .connections import Connect
 from .context import Position
 from .delivery import Delivery, Outcome, Result
-from .failure_handler import FailedCall, FailureHandler, Settled, stopped
+from .failure_handler import FailedCall, FailureHandler, Settled
 from .history import History
 from .metrics import GroupMetrics
 from .orders import GroupOrders
@@ -136,7 +136,7 @@ class EventRunner:
             self._log.error("%s; it is not replayed", error)
             return Result(delivery, Outcome.SKIPPED)
         # Nobody has seen it, so nobody can say that it may be passed over.
-        self._log.error("%s; %s", error, stopped(self._group))
+        self._log.error("%s; %s", error, self._failures.stays)
         return self._stop(delivery, str(error), delivery.ended)
 
     def _unfinished(self, failed: FailedCall, settled: Settled, history: History) -> Result:

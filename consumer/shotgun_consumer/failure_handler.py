@@ -60,8 +60,11 @@ class Settled:
 class DeadLetters(Protocol):
     """Where events are put aside. Called in worker threads."""
 
-    def put(self, failed: FailedCall, stack: str) -> None:
-        """Keep the event for this callback; returns once Kafka has acknowledged it. Raises StreamError otherwise."""
+    def put(self, failed: FailedCall, stack: str) -> str:
+        """Keep the event for this callback; returns once Kafka has acknowledged it. Raises StreamError otherwise.
+
+        What comes back is for the log: what the event is now, and where it can be seen.
+        """
 
     def take_back(self, letter: str) -> None:
         """Have the letter with this key no more. Raises StreamError when Kafka has not acknowledged that."""
@@ -75,7 +78,10 @@ class Brake(Protocol):
 
 
 class FailureHandler:
-    """Decides by the rules of each callback, acts, and says so in the callback's log. Shared by a group's workers."""
+    """Decides by the rules of each callback, acts, and says so in the callback's log. Shared by a group's workers.
+
+    `stays` says what it means that the group stays at an event, for the log.
+    """
 
     def __init__(
         self,
@@ -85,6 +91,7 @@ class FailureHandler:
         brake: Brake,
         metrics: GroupMetrics,
         guard: FloodGuard | None = None,
+        stays: str | None = None,
     ) -> None:
         self._group = group
         self.rules = rules
@@ -92,6 +99,7 @@ class FailureHandler:
         self._brake = brake
         self._metrics = metrics
         self._guard = guard or FloodGuard()
+        self.stays = stays or stopped(group)
 
     def succeeded(self) -> None:
         """Take note that a callback has returned."""
@@ -126,7 +134,7 @@ class FailureHandler:
         if verdict is Verdict.SKIP:
             self._tell(failed, "the event counts as skipped for this callback, and the plugin goes on")
             return Settled(Outcome.SKIPPED)
-        self._tell(failed, stopped(self._group))
+        self._tell(failed, self.stays)
         return Settled(
             None, f"callback {failed.spec.name!r} raised {failed.reason} on event {failed.row.get('id')}"
         )
@@ -150,7 +158,7 @@ class FailureHandler:
         if flood is not None:
             return self._stop_flood(failed, flood)
         try:
-            self._dead_letters.put(failed, _stack(failed.error))
+            kept = self._dead_letters.put(failed, _stack(failed.error))
         except StreamError as error:
             self._guard.withdraw()
             wait = rules.pause_after(failed.attempt)
@@ -158,11 +166,7 @@ class FailureHandler:
                 failed, f"its dead letter was not written ({error}), so it is tried again in {wait:.3g} s"
             )
             return Settled(None, failed.reason, retry_after=wait)
-        self._tell(
-            failed,
-            f"the event is a dead letter of this callback (tries: {failed.attempt}), and the plugin goes on; "
-            f"see it with 'shotgun-consumer dead-letters show {failed.row.get('id')} --group {self._group}'",
-        )
+        self._tell(failed, f"{kept}; the plugin goes on")
         return Settled(Outcome.DEAD_LETTERED)
 
     def _stop_flood(self, failed: FailedCall, flood: str) -> Settled:

@@ -9,7 +9,14 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from shotgun_runtime.errors import KafkaRefusedError, StreamError
@@ -160,6 +167,16 @@ def _members(group: str, future: Future[Any]) -> tuple[Member, ...]:
 
 def group_names(client: AdminClient, prefix: str) -> set[str]:
     """The groups that Kafka knows and whose name begins so. What a broker does not tell is left out."""
+    return {str(group.group_id) for group in _listed(client, prefix)}
+
+
+def running_groups(client: AdminClient, prefix: str) -> set[str]:
+    """Those of them that have members."""
+    without = (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
+    return {str(group.group_id) for group in _listed(client, prefix) if group.state not in without}
+
+
+def _listed(client: AdminClient, prefix: str) -> list[Any]:
     future: Any = client.list_consumer_groups(request_timeout=REQUEST_SECONDS)
     try:
         listing = future.result(timeout=2 * REQUEST_SECONDS)
@@ -167,7 +184,7 @@ def group_names(client: AdminClient, prefix: str) -> set[str]:
         raise _failure("the list of groups", error.args[0]) from None
     except FutureTimeoutError:
         raise StreamError("the list of groups: no answer in time") from None
-    return {str(group.group_id) for group in listing.valid if str(group.group_id).startswith(prefix)}
+    return [group for group in listing.valid if str(group.group_id).startswith(prefix)]
 
 
 def _failure(what: str, error: KafkaError) -> StreamError:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import shotgun_api3
+from shotgun_api3.shotgun import ServerCapabilities
 
+from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings_sections import ShotgunSettings
 from shotgun_runtime.shotgun import connect_with
 
@@ -16,6 +18,8 @@ from .connections import Connect, settings_of
 
 FIRST_MADE_ID = 1_000_000_001
 """What is created by a recording connection has ids from here on."""
+
+NO_SITE = "http://no-site.invalid"
 
 READS = frozenset(
     (
@@ -205,13 +209,35 @@ class RecordingShotgun(JournalShotgun):
         return None
 
 
+class SitelessShotgun(RecordingShotgun):
+    """Takes down writes where no site is configured; a read says so."""
+
+    def _look(self, method: str, params: Any, **_more: Any) -> Any:
+        raise ConfigurationError(
+            f"the plugin reads from the site ({method} {(params or {}).get('type', '')}), and none is configured; "
+            "set shotgun.url, shotgun.script_name and shotgun.api_key"
+        )
+
+
+def has_site(settings: ShotgunSettings) -> bool:
+    """Whether a site is configured to read from."""
+    return bool(settings.url and settings.script_name and settings.api_key.get_secret_value())
+
+
 def recording_connector(settings: ShotgunSettings, journal: Journal) -> Connect:
-    """Connections that read from the configured site and take down what they would write into the journal."""
+    """Connections that read from the configured site, if there is one, and take down in the journal what they would
+    write."""
 
     def make(script_name: str | None, script_key: str | None) -> RecordingShotgun:
-        handle: RecordingShotgun = connect_with(
-            settings_of(settings, script_name, script_key), RecordingShotgun
-        )
+        if has_site(settings):
+            handle: RecordingShotgun = connect_with(
+                settings_of(settings, script_name, script_key), RecordingShotgun
+            )
+        else:
+            handle = SitelessShotgun(
+                NO_SITE, script_name=script_name or "nobody", api_key=script_key or "none", connect=False
+            )
+            handle._server_caps = ServerCapabilities(handle.config.server, {"version": [8, 0, 0]})
         handle.journal = journal
         return handle
 

@@ -26,7 +26,6 @@ from shotgun_schemas.codec import Decoder
 from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 
 from .async_worker import AsyncWorker
-from .connections import connector
 from .event_runner import EventRunner
 from .fleet import Fleet
 from .group import Group, GroupState
@@ -44,10 +43,10 @@ from .plugin_mail import MailRoutes
 from .plugin_options import plugin_options
 from .plugin_set import PluginSet, report
 from .plugin_watch import PluginWatch
-from .positions import Positions
 from .stream import Stream
 from .succession import Succession, Version
 from .supervision import Supervision
+from .surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +65,15 @@ class ConsumerService:
     """All groups of one process. Made and run by the main thread."""
 
     def __init__(
-        self, settings: Settings, shutdown: Shutdown, health: Health, registry: CollectorRegistry
+        self,
+        settings: Settings,
+        shutdown: Shutdown,
+        health: Health,
+        registry: CollectorRegistry,
+        surroundings: Surroundings,
     ) -> None:
         self._settings = settings
+        self._surroundings = surroundings
         self._shutdown = shutdown
         self._health = health
         self._metrics = Metrics(registry)
@@ -113,8 +118,8 @@ class ConsumerService:
         # With the default of 5 ms an owner that wants to commit waits until a busy callback's thread has run so long.
         sys.setswitchinterval(SWITCH_SECONDS)
         self._mail = MailRoutes(self._settings.logging, service=SERVICE)
-        stream = Stream(self._settings, self._watch, by=f"{SERVICE} on {socket.gethostname()}")
-        supervision = Supervision(self._settings, self._watch, stream)
+        stream = self._surroundings.stream(self._watch, by=f"{SERVICE} on {socket.gethostname()}")
+        supervision = Supervision(self._settings, self._surroundings.letters(self._watch), stream)
         try:
             self._health.set_not_ready("Kafka does not answer, or its topic is not there yet")
             if stream.open(self._shutdown):
@@ -208,7 +213,7 @@ class ConsumerService:
         return Group(
             member,
             self._consumer_factory(name),
-            Positions(self._settings, name, stream, self._watch),
+            self._surroundings.positions(name, stream, self._watch),
             stream,
             self._metrics.group(name, plan.name),
         )
@@ -251,7 +256,7 @@ class ConsumerService:
         options = plugin_options(self._settings.consumer, plugin.name)
         filters = [spec.filter.wants for spec in plugin.callbacks]
         wants = wanted_by(filters, deliver_backfill=options.deliver_backfill)
-        return Part(plugin.name, wants, runner.steps)
+        return Part(plugin.name, wants, self._surroundings.watched(plugin, runner.steps))
 
     def _event_runner(
         self,
@@ -269,7 +274,7 @@ class ConsumerService:
             stream.topic,
             failures=supervision.handler(group, plugin, metrics),
             decoder=Decoder(stream.schema),
-            connect=connector(self._settings.shotgun),
+            connect=self._surroundings.connect(plugin),
             completer=RowCompleter(_row_finder(self._settings), self._shutdown.requested),
             metrics=metrics,
             watch=supervision.calls,

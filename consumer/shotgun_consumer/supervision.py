@@ -6,18 +6,17 @@ import logging
 from collections.abc import Iterable
 
 from shotgun_runtime.errors import StreamError
-from shotgun_runtime.kafka import BrokerWatch
 from shotgun_runtime.secret import Redactor
 from shotgun_runtime.settings import Settings
 
 from .call_watch import CallWatch
-from .dead_letter_writer import DeadLetterWriter, GroupDeadLetters
 from .failure_handler import FailureHandler
 from .flood_guard import FloodGuard
 from .metrics import GroupMetrics
 from .orders import GroupOrders, Noticeboard
 from .plugin_loader import LoadedPlugin
 from .plugin_options import plugin_options, unmatched_patterns
+from .surroundings import Letters
 from .turn import Turn
 
 log = logging.getLogger(__name__)
@@ -26,11 +25,11 @@ log = logging.getLogger(__name__)
 class Supervision:
     """One for a process. `handler` may be asked for at any time; `beat` and `close` belong to the main thread."""
 
-    def __init__(self, settings: Settings, watch: BrokerWatch, board: Noticeboard) -> None:
+    def __init__(self, settings: Settings, letters: Letters, board: Noticeboard) -> None:
         self._settings = settings
         self._board = board
         self._redact = Redactor(settings.logging.redacted)
-        self._letters = DeadLetterWriter(settings, watch)
+        self._letters = letters
         self._guards: dict[tuple[str, str], FloodGuard] = {}
         self._orders: dict[str, GroupOrders] = {}
         self._metrics: dict[str, GroupMetrics] = {}
@@ -70,11 +69,12 @@ class Supervision:
         return FailureHandler(
             group,
             plugin_options(self._settings.consumer, plugin.name).rules,
-            GroupDeadLetters(self._letters, group, plugin.name),
+            self._letters.of(group, plugin.name),
             self.orders(group),
             metrics,
             # All workers of the plugin count together.
-            self._guards.setdefault((group, plugin.name), FloodGuard()),
+            self._guards.setdefault((group, plugin.name), self._letters.guard()),
+            self._letters.stays(group),
         )
 
     def beat(self) -> str | None:

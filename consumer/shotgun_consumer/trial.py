@@ -21,7 +21,7 @@ from .connections import Connect
 from .delivery import Delivery, Outcome, Result
 from .event_runner import EventRunner
 from .failure_handler import FailedCall, FailureHandler, RuleOf
-from .flood_guard import FloodGuard
+from .flood_guard import NoGuard
 from .header_filter import wanted_by
 from .history import tried_before
 from .metrics import Metrics
@@ -85,7 +85,7 @@ class Trial:
             self._plugin,
             group,
             TOPIC,
-            failures=FailureHandler(group, rules, _Aside(), _Aside(), metrics, _NoGuard()),
+            failures=FailureHandler(group, rules, _Aside(), _Aside(), metrics, NoGuard()),
             decoder=Decoder(),
             connect=connect,
             completer=RowCompleter(lambda _number: None, threading.Event()),
@@ -183,22 +183,15 @@ def _listening(logger: logging.Logger) -> Iterator[list[logging.LogRecord]]:
 class _Aside:
     """Takes dead letters, and is told of pauses; what became of the event says it all."""
 
-    def put(self, failed: FailedCall, stack: str) -> None:
+    def put(self, failed: FailedCall, stack: str) -> str:  # noqa: ARG002
         """There is no Kafka to keep it."""
+        return "the event would be a dead letter of this callback"
 
     def take_back(self, letter: str) -> None:
         """There is none."""
 
     def pause(self, reason: str) -> None:
         """There is no group to pause."""
-
-
-class _NoGuard(FloodGuard):
-    """A trial is no flood, however many of its events fail."""
-
-    def put_aside(self) -> str | None:
-        """Never too many."""
-        return None
 
 
 class _Listener(logging.Handler):

@@ -10,23 +10,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from shotgun_api3.shotgun import ServerCapabilities
-
 from shotgun_runtime.errors import ConfigurationError, SiteRefusedError, StreamError
 from shotgun_runtime.settings import Settings, ShotgunSettings
 from shotgun_runtime.shotgun import connect_raw, explain_site_error
 from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 
-from .connections import Connect
 from .plugin_config import plugin_config
 from .plugin_files import PluginFile, plugin_folders
 from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, load_plugin
 from .plugin_modules import offer_helpers
 from .plugin_options import plugin_options
-from .recording import Journal, RecordingShotgun, Write, recording_connector
+from .recording import Journal, Write, recording_connector
 from .trial import Trial, Trialled
 
-NO_SITE = "http://no-site.invalid"
 ENDED_WELL = frozenset(("filtered", "succeeded"))
 
 
@@ -75,9 +71,7 @@ def try_event(
 ) -> tuple[Trialled, list[Write]]:
     """Run the event: what became of it, and what would have been written. Raises nothing that a callback raises."""
     journal = Journal()
-    shotgun = settings.shotgun
-    given = shotgun.url and shotgun.script_name and shotgun.api_key.get_secret_value()
-    connect = recording_connector(shotgun, journal) if given else _without_site(journal)
+    connect = recording_connector(settings.shotgun, journal)
     rules = plugin_options(settings.consumer, plugin.name).rules
     with closing(Trial(plugin, connect, f"try.{plugin.name}", rules)) as trial:
         return trial.run(event), journal.writes
@@ -147,25 +141,3 @@ def _from_site(settings: ShotgunSettings, number: int) -> dict[str, Any]:
             "look at the id, or give the event as a file"
         )
     return dict(row)
-
-
-class _SitelessShotgun(RecordingShotgun):
-    """Takes down writes where no site is configured; a read says so."""
-
-    def _look(self, method: str, params: Any, **_more: Any) -> Any:
-        raise ConfigurationError(
-            f"the plugin reads from the site ({method} {(params or {}).get('type', '')}), and none is configured; "
-            "set shotgun.url, shotgun.script_name and shotgun.api_key"
-        )
-
-
-def _without_site(journal: Journal) -> Connect:
-    def make(script_name: str | None, script_key: str | None) -> RecordingShotgun:
-        handle = _SitelessShotgun(
-            NO_SITE, script_name=script_name or "try", api_key=script_key or "none", connect=False
-        )
-        handle._server_caps = ServerCapabilities(handle.config.server, {"version": [8, 0, 0]})
-        handle.journal = journal
-        return handle
-
-    return make

@@ -52,10 +52,11 @@ class Letters:
         self.taken_back: list[str] = []
         self.refuse = False
 
-    def put(self, failed: FailedCall, stack: str) -> None:
+    def put(self, failed: FailedCall, stack: str) -> str:
         if self.refuse:
             raise StreamError("no acknowledgement within 15 s")
         self.kept.append((failed, stack))
+        return "the event is a dead letter"
 
     def take_back(self, letter: str) -> None:
         if self.refuse:

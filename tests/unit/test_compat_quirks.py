@@ -22,6 +22,7 @@ from shotgun_consumer.plugin_config import plugin_config
 from shotgun_consumer.plugin_files import find_plugin_files
 from shotgun_consumer.plugin_set import PluginSet, load_plugins, report
 from shotgun_consumer.service import ConsumerService
+from shotgun_consumer.surroundings import TeamSurroundings
 from shotgun_consumer.testing import FakeSite, PluginHarness, events
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.health import Health
@@ -235,7 +236,9 @@ def test_q26_sockets_of_plugins_time_out(default_timeout: None) -> None:
     )
     shutdown = Shutdown(1.0)
     shutdown.request("the test wants no more than the beginning")
-    ConsumerService(settings, shutdown, Health(), CollectorRegistry()).run(PluginSet((), {}))
+    ConsumerService(settings, shutdown, Health(), CollectorRegistry(), TeamSurroundings(settings)).run(
+        PluginSet((), {})
+    )
     assert socket.getdefaulttimeout() == 45.0
 
 
