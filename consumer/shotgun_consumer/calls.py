@@ -65,7 +65,7 @@ class Call:
         self._own = OwnEvents(
             lambda: connection.script_name, lambda name: find_script_id(connection.get(None), name)
         )
-        self._duration = metrics.callback_duration(spec.key)
+        self._duration = metrics.callback_duration
         self._failures = metrics.callback_failures(spec.key)
         self._invoke: Callable[[Try], Any] = {
             CallStyle.FOUR: self._four,

@@ -78,8 +78,9 @@ class CommitSender:
 
     def _count(self, refused: Mapping[int, KafkaError], seconds: float) -> None:
         self._metrics.commit_duration.observe(seconds)
-        self._metrics.commits["failed" if refused else "acknowledged"].inc()
-        if not refused:
+        if refused:
+            self._metrics.commit_failures.inc()
+        else:
             self._said.clear()
         for partition, error in refused.items():
             if error.code() == KafkaError.OFFSET_METADATA_TOO_LARGE:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 Kind = Literal["counter", "gauge", "histogram"]
 M = TypeVar("M", Counter, Gauge, Histogram)
@@ -29,6 +29,8 @@ class MetricSet:
     """The metrics of a list, registered in a registry of one's own."""
 
     def __init__(self, registry: CollectorRegistry, prefix: str, definitions: Iterable[Definition]) -> None:
+        # Else each counter and histogram would have a further series, with the time at which it was made.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._prefix = prefix
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}
         for definition in definitions:
