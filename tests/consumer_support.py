@@ -176,6 +176,11 @@ class Team:
         self.folder.mkdir()
         self.name = name
         self.stream = stream
+        self.consumer_properties = {
+            "session.timeout.ms": "6000",
+            "heartbeat.interval.ms": "500",
+            "fetch.wait.max.ms": "200",
+        }
         self._spawn = spawn
 
     def group(self, plugin: str) -> str:
@@ -211,11 +216,7 @@ class Team:
             "shotgun": {"url": SITE, "script_name": "script", "api_key": "a-secret-key"},
             "kafka": {
                 "bootstrap_servers": self.stream.kafka.bootstrap_servers,
-                "consumer_properties": {
-                    "session.timeout.ms": "6000",
-                    "heartbeat.interval.ms": "500",
-                    "fetch.wait.max.ms": "200",
-                },
+                "consumer_properties": self.consumer_properties,
             },
             "stream": {
                 "topic": self.stream.topic,

@@ -14,8 +14,8 @@ from shotgun_runtime.metric_list import Definition, M, MetricSet
 
 _GROUP = ("group", "plugin")
 _CALLBACK = (*_GROUP, "callback")
-# A plugin has about 40 series: a hundred plugins in a process are a page that a Prometheus can bear. So few buckets, and
-# one histogram for all callbacks of a plugin.
+# A plugin has about 40 series: a hundred plugins in one process are a page that a Prometheus can bear. So there are few
+# buckets, and one histogram for all callbacks of a plugin.
 CALLBACK_BUCKETS = (0.01, 0.1, 1.0, 10.0, 60.0, 600.0)
 COMMIT_BUCKETS = (0.01, 0.1, 1.0)
 

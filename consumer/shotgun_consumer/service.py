@@ -300,7 +300,7 @@ def group_config(
         "fetch.wait.max.ms": 5000,
         "max.poll.interval.ms": int(MAX_POLL_INTERVAL_SECONDS * 1000),
     }
-    if user.get("group.protocol") != "consumer":
+    if str(user.get("group.protocol")).lower() != "consumer":
         # The time for which a killed process keeps its partitions. librdkafka's own threads send the heartbeats.
         defaults |= {"session.timeout.ms": 10_000, "heartbeat.interval.ms": 3_000}
         defaults |= {"partition.assignment.strategy": "cooperative-sticky"}

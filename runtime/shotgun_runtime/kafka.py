@@ -55,6 +55,12 @@ _CONSUMER_PROMISES: Mapping[str, Any] = {
     "auto.offset.reset": "error",
     "isolation.level": "read_committed",
 }
+_LEFT_TO_BROKER: Mapping[str, str] = {
+    "session.timeout.ms": "group.consumer.session.timeout.ms on the brokers",
+    "heartbeat.interval.ms": "group.consumer.heartbeat.interval.ms on the brokers",
+    "partition.assignment.strategy": "group.remote.assignor, to 'uniform' or 'range'",
+}
+"""What the newer group protocol does not let a client decide, and what is set instead."""
 _PRODUCER_DEFAULTS: Mapping[str, Any] = {
     "compression.type": "zstd",
     "linger.ms": 5,
@@ -179,11 +185,24 @@ class LastingAdmin:
 
 def check_properties(settings: KafkaSettings) -> None:
     """Raise ConfigurationError unless librdkafka takes all of the user's properties. Connects to nothing."""
+    _check_protocol(settings)
     quiet = {"log_level": 0, "group.id": READER_GROUP}
     if settings.properties or settings.consumer_properties:
         new_consumer({**settings.properties, **settings.consumer_properties, **quiet}).close()
     if settings.producer_properties:
         new_producer({**settings.properties, **settings.producer_properties, "log_level": 0}).flush(0)
+
+
+def _check_protocol(settings: KafkaSettings) -> None:
+    given = {**settings.properties, **settings.consumer_properties}
+    if str(given.get("group.protocol")).lower() != "consumer":
+        return
+    for name, instead in _LEFT_TO_BROKER.items():
+        if name in given:
+            where = "consumer_properties" if name in settings.consumer_properties else "properties"
+            raise ConfigurationError(
+                f"kafka.{where}: {name} cannot be set with group.protocol=consumer; leave it out, and set {instead}"
+            )
 
 
 def wait_for_broker(lasting: LastingAdmin, shutdown: Shutdown, *, attempt_timeout: float = 5.0) -> bool:

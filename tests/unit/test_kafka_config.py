@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 from support import wait_until
 
+from shotgun_consumer.service import group_config
 from shotgun_runtime.errors import ConfigurationError, StreamError
 from shotgun_runtime.kafka import (
     BrokerWatch,
@@ -236,3 +237,39 @@ def test_what_a_client_has_received_never_falls_when_it_forgets_a_broker() -> No
         watch.on_statistics(f'{{"brokers":{{}},"rx_bytes":{total}}}')
         seen.append(watch.received_bytes)
     assert seen == [100, 250, 250, 270]
+
+
+# --- the newer group protocol
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("session.timeout.ms", "group.consumer.session.timeout.ms on the brokers"),
+        ("heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms on the brokers"),
+        ("partition.assignment.strategy", "group.remote.assignor"),
+    ],
+)
+@pytest.mark.parametrize("place", ["properties", "consumer_properties"])
+@pytest.mark.parametrize("protocol", ["consumer", "CONSUMER"])
+def test_what_the_newer_group_protocol_leaves_to_the_broker_is_refused_by_name(
+    name: str, instead: str, place: str, protocol: str
+) -> None:
+    given = {"consumer_properties": {"group.protocol": protocol}}
+    given[place] = {**given.get(place, {}), name: "6000"}
+    with pytest.raises(ConfigurationError) as refused:
+        consumer_config(settings(**given))
+    assert f"kafka.{place}: {name} cannot be set with group.protocol=consumer" in str(refused.value)
+    assert instead in str(refused.value)
+
+
+def test_a_group_can_use_the_newer_protocol_whatever_the_case_of_its_name() -> None:
+    for protocol in ("consumer", "Consumer"):
+        new_consumer(
+            group_config(
+                settings(consumer_properties={"group.protocol": protocol}),
+                "anim.notify",
+                BrokerWatch("a"),
+                {},
+            )
+        ).close()
