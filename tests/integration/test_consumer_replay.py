@@ -78,7 +78,7 @@ def test_one_callback_may_be_named_and_a_dry_run_orders_nothing(team: Team, kafk
     [
         (["anim.misspelt", "--event", "10"], "no group 'anim.misspelt' is known"),
         (["GROUP", "--event", "17", "--event", "10"], "event 17 is not in"),
-        (["GROUP", "--event", "10", "--callback", "a/b"], "'a/b' is no callback"),
+        (["GROUP", "--event", "10", "--callback", "a/b/c"], "'a/b/c' is no callback"),
         (["GROUP"], "Missing option '--event'"),
     ],
 )

@@ -50,7 +50,7 @@ class Replay:
     "callbacks",
     multiple=True,
     metavar="NAME",
-    help="Only this callback. Repeatable. Default: all that want the event.",
+    help="Only this callback (in a merged group PLUGIN/NAME). Repeatable. Default: all that want the event.",
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why; it stands in the control record.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
@@ -94,9 +94,10 @@ def plan_replays(
 ) -> list[Replay]:
     """Where these events lie. Raises ConfigurationError for a group or an event that nobody knows."""
     for name in callbacks:
-        if not name or "/" in name:
+        if not all(name.split("/")) or name.count("/") > 1:
             raise ConfigurationError(
-                f"{name!r} is no callback; `shotgun-consumer check` lists a plugin's callbacks"
+                f"{name!r} is no callback; `shotgun-consumer check` lists a plugin's callbacks, and in a merged group "
+                "PLUGIN/ stands before each"
             )
     positions = view.require_group(group)
     with closing(view.reader()) as reader:
