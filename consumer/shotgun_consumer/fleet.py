@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from shotgun_runtime.settings import ConsumerSettings
@@ -14,7 +14,7 @@ from .merged import GroupPlan, plan_groups
 from .metrics import Metrics
 from .plugin_library import Broken, Change, Loaded, Removed
 from .plugin_loader import LoadedPlugin
-from .plugin_set import describe
+from .plugin_set import PluginSet, describe
 from .succession import Version
 
 log = logging.getLogger(__name__)
@@ -47,13 +47,15 @@ class Fleet:
         self._rank = rank
         self._leave_seconds = leave_seconds
         self._plugins: dict[str, LoadedPlugin] = {}
+        self._broken: set[str] = set()
         self._groups: dict[str, Group] = {}
         self._leaving: dict[str, Group] = {}
         self._missing: dict[str, tuple[str, ...]] = {}
 
-    def start(self, plugins: Iterable[LoadedPlugin]) -> None:
+    def start(self, plugins: PluginSet) -> None:
         """Start the groups of the plugins that were loaded at first."""
-        self._plugins = {plugin.name: plugin for plugin in plugins}
+        self._plugins = {plugin.name: plugin for plugin in plugins.loaded}
+        self._broken = set(plugins.failures)
         self._reconcile(changed=())
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -70,6 +72,16 @@ class Fleet:
         if ended:
             self._reconcile(changed=())
 
+    @property
+    def plugins(self) -> Collection[LoadedPlugin]:
+        """The plugins as they were last loaded."""
+        return self._plugins.values()
+
+    @property
+    def broken(self) -> Collection[str]:
+        """The plugins whose files cannot be loaded as they are now."""
+        return self._broken
+
     def states(self) -> list[GroupState]:
         """How the groups fare."""
         return [group.state for group in self._groups.values()]
@@ -85,6 +97,7 @@ class Fleet:
         if isinstance(change, Loaded):
             self._take_in_loaded(change)
         elif isinstance(change, Broken):
+            self._broken.add(change.name)
             self._metrics.plugin_broken(change.name)
             self._metrics.reload_failures(change.name).inc()
             consequence = (
@@ -95,6 +108,7 @@ class Fleet:
             details = f"\n{change.error.details.rstrip()}" if change.error.details else ""
             log.error("%s (%s) %s%s", change.error, change.error.where(), consequence, details)
         elif isinstance(change, Removed):
+            self._broken.discard(change.name)
             self._metrics.plugin_gone(change.name)
             plugin = self._plugins.pop(change.name, None)
             if plugin is not None:
@@ -102,6 +116,7 @@ class Fleet:
 
     def _take_in_loaded(self, change: Loaded) -> None:
         plugin = change.plugin
+        self._broken.discard(plugin.name)
         if plugin.name in self._settings.groups:
             log.error(
                 "Plugin %s (%s) is not started: consumer.groups has a merged group of this name; rename one of them",

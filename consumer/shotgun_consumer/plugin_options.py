@@ -56,14 +56,21 @@ def plugin_options(settings: ConsumerSettings, name: str, concurrency: int | Non
     )
 
 
-def unmatched_patterns(settings: ConsumerSettings, callbacks: Mapping[str, Collection[str]]) -> list[str]:
+def unmatched_patterns(
+    settings: ConsumerSettings, callbacks: Mapping[str, Collection[str]], unknown: Collection[str] = ()
+) -> list[str]:
     """The entries for callbacks that no callback fits, although plugins fit: most likely a name is misspelt.
 
-    `callbacks` has the keys of the callbacks of each plugin that is loaded.
+    `callbacks` has the keys of the callbacks of each plugin that is loaded, `unknown` the names of those that cannot be
+    loaded: what would fit one of these, or a plugin that `only` leaves to another process, may be right.
     """
     unmatched = []
     for pattern in settings.plugins:
         plugin, slash, callback = pattern.partition("/")
+        if any(fnmatch.fnmatchcase(name, plugin) for name in unknown) or (
+            settings.only and not _is_exact(plugin)
+        ):
+            continue
         keys = [key for name, keys in callbacks.items() if fnmatch.fnmatchcase(name, plugin) for key in keys]
         if slash and keys and not any(fnmatch.fnmatchcase(key, callback) for key in keys):
             unmatched.append(pattern)

@@ -123,7 +123,7 @@ class ConsumerService:
         try:
             self._health.set_not_ready("Kafka does not answer, or its topic is not there yet")
             if stream.open(self._shutdown):
-                supervision.prepare(plugins.loaded)
+                supervision.prepare(plugins.loaded, plugins.failures)
                 self._work(stream, supervision, plugins)
         finally:
             stream.close()
@@ -139,6 +139,7 @@ class ConsumerService:
                 self._health.beat()
                 if watch is not None and (changes := watch.changes()):
                     fleet.apply(changes)
+                    supervision.follow(fleet.plugins, fleet.broken)
                 fleet.beat()
                 self._judge(fleet.states(), supervision.note())
                 stuck = supervision.beat()
@@ -175,7 +176,7 @@ class ConsumerService:
             rank=self._library.rank,
             leave_seconds=self._revoke_seconds,
         )
-        fleet.start(plugins.loaded)
+        fleet.start(plugins)
         how = self._settings.consumer.reload
         if how == "off":
             return fleet, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from shotgun_runtime.errors import StreamError
 from shotgun_runtime.secret import Redactor
@@ -34,22 +34,17 @@ class Supervision:
         self._orders: dict[str, GroupOrders] = {}
         self._metrics: dict[str, GroupMetrics] = {}
         self._said: dict[str, str] = {}
+        self._unmatched: frozenset[str] = frozenset()
         self.calls = CallWatch()
         self.turn = Turn()
 
-    def prepare(self, plugins: Iterable[LoadedPlugin]) -> None:
+    def prepare(self, plugins: Collection[LoadedPlugin], broken: Collection[str]) -> None:
         """Make the dead-letter topic if a callback may need it, so that what is wrong there shows at the start.
 
-        Warns of configuration that no callback fits. Raises KafkaRefusedError.
+        Warns of configuration that no callback fits; `broken` are the plugins that cannot be loaded. Raises
+        KafkaRefusedError.
         """
-        plugins = tuple(plugins)
-        keys = {plugin.name: [spec.key for spec in plugin.callbacks] for plugin in plugins}
-        for pattern in unmatched_patterns(self._settings.consumer, keys):
-            log.warning(
-                "consumer.plugins.%s fits no callback; the callbacks are %s",
-                pattern,
-                ", ".join(f"{name}/{key}" for name, given in keys.items() for key in given),
-            )
+        self._warn_of_unmatched(plugins, broken)
         if not any(self._needs_letters(plugin) for plugin in plugins):
             return
         try:
@@ -58,6 +53,15 @@ class Supervision:
             if error.exit_code != StreamError.exit_code:
                 raise
             log.warning("%s; it is tried again when a dead letter is to be written", error)
+
+    def follow(self, plugins: Collection[LoadedPlugin], broken: Collection[str]) -> None:
+        """As `prepare`, for what the plugins have become since; a refusal is told, and ends nothing."""
+        try:
+            self.prepare(plugins, broken)
+        except StreamError as error:
+            log.error(
+                "%s. Until that is mended, events that are to become dead letters are tried again", error
+            )
 
     def orders(self, group: str) -> GroupOrders:
         """The operators' orders for one group."""
@@ -103,6 +107,18 @@ class Supervision:
     def close(self) -> None:
         """End the connections."""
         self._letters.close()
+
+    def _warn_of_unmatched(self, plugins: Collection[LoadedPlugin], broken: Collection[str]) -> None:
+        keys = {plugin.name: [spec.key for spec in plugin.callbacks] for plugin in plugins}
+        unmatched = unmatched_patterns(self._settings.consumer, keys, broken)
+        for pattern in unmatched:
+            if pattern not in self._unmatched:
+                log.warning(
+                    "consumer.plugins.%s fits no callback; the callbacks are %s",
+                    pattern,
+                    ", ".join(f"{name}/{key}" for name, given in keys.items() for key in given),
+                )
+        self._unmatched = frozenset(unmatched)
 
     def _needs_letters(self, plugin: LoadedPlugin) -> bool:
         options = plugin_options(self._settings.consumer, plugin.name)

@@ -346,3 +346,17 @@ def test_an_entry_that_fits_no_callback_of_its_plugins_is_found() -> None:
     consumer = Settings.model_validate({"consumer": {"plugins": entries}}).consumer
     found = unmatched_patterns(consumer, {"notify": ["on_change"], "quiet": []})
     assert found == ["notify/on_chnage", "notify/x"]
+
+
+def test_an_entry_that_may_fit_a_plugin_which_is_not_loaded_here_is_no_mistake() -> None:
+    entries: dict[str, Any] = {"*/on_change": {}, "notify/on_chnage": {}}
+    given: dict[str, Any] = {"consumer": {"plugins": entries}}
+    consumer = Settings.model_validate(given).consumer
+    callbacks = {"notify": ["other"]}
+    assert unmatched_patterns(consumer, callbacks) == ["*/on_change", "notify/on_chnage"]
+    # One that cannot be loaded
+    assert unmatched_patterns(consumer, callbacks, {"report"}) == ["notify/on_chnage"]
+    # Or one of another process
+    given["consumer"]["only"] = ["notify"]
+    here = Settings.model_validate(given).consumer
+    assert unmatched_patterns(here, callbacks) == ["notify/on_chnage"]
