@@ -49,7 +49,8 @@ def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def _row(spec: CallbackSpec) -> tuple[str, ...]:
     said = [f"{name}={_shown(value)}" for name, value in _options(spec).items()]
-    events = "; ".join([spec.filter.describe(), *said])
+    own = ["not its own"] if spec.ignore_own_events else []
+    events = "; ".join([spec.filter.describe(), *own, *said])
     style = f"async {spec.style.value}" if spec.is_async else spec.style.value
     return spec.key, spec.generation, style, "stop" if spec.stop_on_error else "go on", events
 

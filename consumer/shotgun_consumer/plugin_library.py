@@ -202,7 +202,7 @@ class PluginLibrary:
         path, content = self._known[name]
         try:
             options = plugin_options(self._settings, name)
-            plugin = load_plugin(PluginFile(name, path), options.api, self._config)
+            plugin = options.applied(load_plugin(PluginFile(name, path), options.api, self._config))
         except NotAPluginError:
             if name not in self._good:
                 return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import ConsumerSettings, PluginSettings
 
+from .plugin_loader import LoadedPlugin
 from .policy import FailureOptions, FailureRules, failure_rules
 from .registrar import Api, CallbackSpec
 
@@ -18,13 +19,22 @@ _OF_CALLBACKS = tuple(field.name for field in fields(FailureOptions))
 @dataclass(frozen=True, slots=True)
 class PluginOptions:
     """The options of one plugin, defaults filled in. `failure` is for all of its callbacks, `callbacks` for some:
-    what the configuration says, by pattern, the strongest first."""
+    what the configuration says, by pattern, the strongest first. `ignore_own_events` None: as the plugin says."""
 
     api: Api
     deliver_backfill: bool
     concurrency: int
     failure: FailureOptions
     callbacks: tuple[tuple[str, FailureOptions], ...] = ()
+    ignore_own_events: bool | None = None
+
+    def applied(self, plugin: LoadedPlugin) -> LoadedPlugin:
+        """The plugin with what the configuration says of the events that its callbacks get."""
+        ignore = self.ignore_own_events
+        if ignore is None:
+            return plugin
+        callbacks = tuple(replace(spec, ignore_own_events=ignore) for spec in plugin.callbacks)
+        return replace(plugin, callbacks=callbacks)
 
     def rules(self, callback: CallbackSpec) -> FailureRules:
         """What follows when this callback fails.
@@ -53,6 +63,7 @@ def plugin_options(settings: ConsumerSettings, name: str, concurrency: int | Non
         given.concurrency or concurrency or 1,
         _failure(f"plugin {name!r}", given),
         tuple(_callbacks(settings.plugins, name)),
+        given.ignore_own_events,
     )
 
 

@@ -38,7 +38,7 @@ def load_plugins(paths: Sequence[Path], settings: ConsumerSettings, config: Conf
     for file in files:
         options = plugin_options(settings, file.name)
         try:
-            loaded.append(load_plugin(file, options.api, config))
+            loaded.append(options.applied(load_plugin(file, options.api, config)))
         except NotAPluginError:
             log.info("%s is a helper, not a plugin: it does not register callbacks", file.path)
         except PluginError as error:

@@ -55,10 +55,9 @@ def load(settings: Settings, path: Path) -> LoadedPlugin:
     """The plugin in this file. Raises ConfigurationError with what is wrong, the plugin's traceback included."""
     file = PluginFile(path.stem, path.expanduser().absolute())
     offer_helpers(plugin_folders([file.path]))
+    options = plugin_options(settings.consumer, file.name)
     try:
-        return load_plugin(
-            file, settings.consumer.plugin(file.name).api or "classic", plugin_config(settings)
-        )
+        return options.applied(load_plugin(file, options.api, plugin_config(settings)))
     except NotAPluginError:
         raise ConfigurationError(f"{file.path} is a helper, not a plugin: it registers no callback") from None
     except PluginError as error:

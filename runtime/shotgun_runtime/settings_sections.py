@@ -239,6 +239,11 @@ class PluginSettings(Section):
     backfill: Literal["filter", "deliver"] | None = Field(
         default=None, description="`filter` or `deliver`: whether backfilled events reach the plugin."
     )
+    ignore_own_events: bool | None = Field(
+        default=None,
+        description="Whether events are left out that the callback's own script made, so that a plugin does not "
+        "answer itself. Empty: as `@on` says, there `true`; `false` for `registerCallback`.",
+    )
 
 
 class ConsumerSettings(Section):

@@ -63,7 +63,7 @@ def test_the_table_has_a_row_for_each_callback(tmp_path: Path, check: Check) -> 
         "warning: call: the key '*' hides the other keys of matchEvents: 'T' is never looked at",
         f"modern {tmp_path / 'modern.py'} (up to 8 events at once)",
         "callback api arguments on error events",
-        f"status_changed context (context) stop Shotgun_Task_Change, attribute sg_status_list; {options}",
+        f"status_changed context (context) stop Shotgun_Task_Change, attribute sg_status_list; not its own; {options}",
         "2 plugin(s) can be started, 0 cannot",
     ]
 
@@ -88,6 +88,20 @@ def test_json_has_everything_that_was_said(tmp_path: Path, check: Check) -> None
             "retry_on": ["TimeoutError"],
         }
     ]
+
+
+def test_whether_own_events_are_left_out_is_told_from_the_configuration(tmp_path: Path, check: Check) -> None:
+    (tmp_path / "classic.py").write_text(CLASSIC)
+    (tmp_path / "modern.py").write_text(MODERN)
+    chosen = "consumer.plugins={classic: {ignore_own_events: true}, modern: {ignore_own_events: false}}"
+    _, said = check("--json", tmp_path, "--set", chosen)
+    found = {
+        plugin["name"]: {callback["ignore_own_events"] for callback in plugin["callbacks"]}
+        for plugin in json.loads(said)["plugins"]
+    }
+    assert found == {"classic": {True}, "modern": {False}}
+    _, said = check(tmp_path, "--set", chosen)
+    assert said.count("not its own") == 2
 
 
 def test_the_seeds_api_is_told_from_the_configuration(tmp_path: Path, check: Check) -> None:

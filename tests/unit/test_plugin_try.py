@@ -125,6 +125,22 @@ def test_an_event_of_the_site_shows_the_writes_and_makes_none(attempt: Try, site
     assert sg.summarize("Note", [], [{"field": "id", "type": "count"}]) == notes
 
 
+def test_a_classic_plugin_leaves_out_what_its_script_did_when_it_is_told_to(
+    attempt: Try, site: SandboxSite
+) -> None:
+    sg = shotgun_api3.Shotgun(site.url, script_name=site.script_name, api_key=site.api_key)
+    task = sg.find_one("Task", [["sg_status_list", "not_in", ["fin", "hld"]]], ["content"])
+    sg.update("Task", task["id"], {"sg_status_list": "hld"})
+    order = [{"field_name": "id", "direction": "desc"}]
+    link = {"type": "Task", "id": task["id"]}
+    own = sg.find_one("EventLogEntry", [["entity", "is", link]], ["id"], order=order)
+    plugin = "def registerCallbacks(reg):\n    reg.registerCallback(None, None, lambda sg, logger, event, args: None)\n"
+    tried = ("--event", str(own["id"]), "--json")
+    assert json.loads(attempt(plugin, *tried, site=site)[1])["outcome"] == "succeeded"
+    told = ("--set", "consumer.plugins={notify: {ignore_own_events: true}}")
+    assert json.loads(attempt(plugin, *tried, *told, site=site)[1])["outcome"] == "filtered"
+
+
 def test_an_event_from_a_file_needs_no_site(attempt: Try, row_file: str) -> None:
     plugin = (
         "def on_event(context):\n    context.logger.info(context.sg.create('Note', {'subject': 'x'})['id'])\n"

@@ -34,7 +34,15 @@ def kind(annotation: Any) -> str:
     origin = get_origin(annotation) or annotation
     if isinstance(origin, type) and issubclass(origin, BaseModel):
         return "section"
-    names = {str: "text", int: "number", float: "duration", Path: "path", SecretStr: "secret", list: "list"}
+    names = {
+        str: "text",
+        int: "number",
+        float: "duration",
+        Path: "path",
+        SecretStr: "secret",
+        list: "list",
+        bool: "true or false",
+    }
     return {**names, dict: "mapping", Literal: "word"}.get(origin) or kind(get_args(annotation)[0])
 
 
