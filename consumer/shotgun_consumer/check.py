@@ -19,6 +19,7 @@ def as_json(plugins: PluginSet) -> dict[str, Any]:
     return {
         "plugins": [_plugin(plugin) for plugin in plugins.loaded],
         "failures": [_failure(name, error) for name, error in plugins.failures.items()],
+        "helpers": [_failure(error.path.stem, error) for error in plugins.helpers],
     }
 
 
@@ -37,6 +38,9 @@ def as_text(plugins: PluginSet) -> Iterator[str]:
         yield f"    error: {error}"
         if error.details:
             yield from (f"    {line}" for line in error.details.rstrip().splitlines())
+    for error in plugins.helpers:
+        yield f"{error.path.stem}  {error.where()}"
+        yield f"    error: {error}"
     yield f"{len(plugins.loaded)} plugin(s) can be started, {len(plugins.failures)} cannot"
 
 

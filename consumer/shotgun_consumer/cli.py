@@ -169,7 +169,8 @@ def _run(settings: Settings, surroundings: Surroundings, introduction: Introduct
 def check(settings: Settings, paths: tuple[Path, ...], as_json: bool) -> int:
     """Load plugins without Kafka and Shotgun, and print their callbacks, filters and mistakes.
 
-    PATH is a folder or one file; without one, those of the configuration. Exits with 2 when a plugin cannot be started.
+    PATH is a folder or one file; without one, those of the configuration. Exits with 2 when a plugin cannot be started,
+    or a helper beside it cannot be imported.
     """
     configure_logging(
         settings.logging.model_copy(update={"level": "ERROR", "email": None, "file": None}),
@@ -185,7 +186,7 @@ def check(settings: Settings, paths: tuple[Path, ...], as_json: bool) -> int:
     else:
         for line in checking.as_text(plugins):
             click.echo(line)
-    return ConfigurationError.exit_code if plugins.failures else 0
+    return ConfigurationError.exit_code if plugins.failures or plugins.helpers else 0
 
 
 @commands.command("try")

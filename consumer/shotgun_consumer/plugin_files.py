@@ -48,6 +48,12 @@ def find_plugin_files(folders: Sequence[Path], only: Sequence[str] = ()) -> list
     return list(found.values())
 
 
+def helper_files(folders: Sequence[Path]) -> list[Path]:
+    """The Python files in these folders that are no plugins. Raises ConfigurationError for a folder that is missing."""
+    files = (path for folder in folders for path in _python_files(folder))
+    return list(dict.fromkeys(path for path in files if _is_helper(path)))
+
+
 def plugin_folders(folders: Iterable[Path]) -> list[Path]:
     """The folders from which plugins import their helpers."""
     return list(dict.fromkeys(absolute(path) if path.is_dir() else absolute(path).parent for path in folders))

@@ -148,6 +148,18 @@ def _refused(file: PluginFile, error: RegistrationError) -> PluginError:
     return PluginError(f"plugin '{file.path.name}': {error}", file.path, line)
 
 
+def helper_error(path: Path) -> PluginError | None:
+    """What keeps a helper from being imported at all; None when it can be compiled. It is not run."""
+    try:
+        compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+    except SyntaxError as error:
+        text = f"helper '{path.name}': {explain_syntax(error)}; correct the file."
+        return PluginError(text, path, error.lineno)
+    except (OSError, ValueError, RecursionError) as error:
+        return PluginError(f"helper '{path.name}': it cannot be read: {error}; correct the file.", path, None)
+    return None
+
+
 def import_plugin(file: PluginFile) -> ModuleType:
     """The file as a new module, under a name that no other has. Raises PluginError."""
     digest = hashlib.sha256(str(file.path).encode(errors="surrogateescape")).hexdigest()[:8]

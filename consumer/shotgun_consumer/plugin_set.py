@@ -10,8 +10,8 @@ from pathlib import Path
 
 from shotgun_runtime.settings import ConsumerSettings
 
-from .plugin_files import find_plugin_files, plugin_folders
-from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, load_plugin
+from .plugin_files import find_plugin_files, helper_files, plugin_folders
+from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, helper_error, load_plugin
 from .plugin_modules import offer_helpers
 from .plugin_options import plugin_options
 
@@ -20,10 +20,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PluginSet:
-    """What loading gave. `failures` has the plugins, by name, that cannot be started."""
+    """What loading gave. `failures` has the plugins, by name, that cannot be started.
+
+    `helpers` tells of files beside the plugins that nobody can import.
+    """
 
     loaded: tuple[LoadedPlugin, ...]
     failures: dict[str, PluginError]
+    helpers: tuple[PluginError, ...] = ()
 
 
 def load_plugins(paths: Sequence[Path], settings: ConsumerSettings, config: ConfigParser) -> PluginSet:
@@ -43,7 +47,8 @@ def load_plugins(paths: Sequence[Path], settings: ConsumerSettings, config: Conf
             log.info("%s is a helper, not a plugin: it does not register callbacks", file.path)
         except PluginError as error:
             failures[file.name] = error
-    return PluginSet(tuple(loaded), failures)
+    helpers = tuple(error for path in helper_files(paths) if (error := helper_error(path)) is not None)
+    return PluginSet(tuple(loaded), failures, helpers)
 
 
 def report(plugins: PluginSet, *, remedy: str = "correct it and restart") -> None:
@@ -58,6 +63,8 @@ def report(plugins: PluginSet, *, remedy: str = "correct it and restart") -> Non
             remedy,
             f"\n{error.details.rstrip()}" if error.details else "",
         )
+    for error in plugins.helpers:
+        log.error("%s (%s) A plugin that imports it cannot be loaded", error, error.where())
 
 
 def describe(plugin: LoadedPlugin, what: str) -> None:

@@ -110,6 +110,23 @@ def test_the_seeds_api_is_told_from_the_configuration(tmp_path: Path, check: Che
     assert "seed" in said
 
 
+def test_a_helper_that_nobody_can_import_is_told_with_its_line(tmp_path: Path, check: Check) -> None:
+    (tmp_path / "good.py").write_text(CLASSIC)
+    (tmp_path / "tools.py").write_text("def useful():\n    print 'hello'\n")
+    (tmp_path / "_more.py").write_text("x = = 1\n")
+    (tmp_path / "_fine.py").write_text("x = 1\n")
+    code, said = check(tmp_path)
+    assert code == 2
+    assert f"tools  {tmp_path / 'tools.py'}:2" in said
+    assert "helper 'tools.py': SyntaxError" in said
+    assert "this is Python 2 (the print statement)" in said
+    assert "helper '_more.py'" in said
+    assert "_fine" not in said
+    # The plugins themselves can be started
+    assert "1 plugin(s) can be started, 0 cannot" in said
+    assert [one["line"] for one in json.loads(check("--json", tmp_path)[1])["helpers"]] == [1, 2]
+
+
 def test_two_files_of_one_stem_are_named_both_with_exit_code_2(tmp_path: Path, check: Check) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
