@@ -47,7 +47,7 @@ def load_plugins(paths: Sequence[Path], settings: ConsumerSettings, config: Conf
             log.info("%s is a helper, not a plugin: it does not register callbacks", file.path)
         except PluginError as error:
             failures[file.name] = error
-    helpers = tuple(error for path in helper_files(paths) if (error := helper_error(path)) is not None)
+    helpers = tuple(wrong for path in helper_files(paths) if (wrong := helper_error(path)) is not None)
     return PluginSet(tuple(loaded), failures, helpers)
 
 
