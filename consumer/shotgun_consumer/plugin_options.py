@@ -67,6 +67,12 @@ def plugin_options(settings: ConsumerSettings, name: str, concurrency: int | Non
     )
 
 
+def puts_aside(settings: ConsumerSettings, plugin: LoadedPlugin) -> bool:
+    """Whether events may become dead letters of a callback of this plugin by its rules."""
+    options = plugin_options(settings, plugin.name)
+    return any(options.rules(spec).on_failure == "dead_letter" for spec in plugin.callbacks)
+
+
 def unmatched_patterns(
     settings: ConsumerSettings, callbacks: Mapping[str, Collection[str]], unknown: Collection[str] = ()
 ) -> list[str]:

@@ -15,7 +15,7 @@ from .flood_guard import FloodGuard
 from .metrics import GroupMetrics
 from .orders import GroupOrders, Noticeboard
 from .plugin_loader import LoadedPlugin
-from .plugin_options import plugin_options, unmatched_patterns
+from .plugin_options import plugin_options, puts_aside, unmatched_patterns
 from .surroundings import Letters
 from .turn import Turn
 
@@ -45,7 +45,7 @@ class Supervision:
         KafkaRefusedError.
         """
         self._warn_of_unmatched(plugins, broken)
-        if not any(self._needs_letters(plugin) for plugin in plugins):
+        if not any(puts_aside(self._settings.consumer, plugin) for plugin in plugins):
             return
         try:
             self._letters.prepare()
@@ -119,10 +119,6 @@ class Supervision:
                     ", ".join(f"{name}/{key}" for name, given in keys.items() for key in given),
                 )
         self._unmatched = frozenset(unmatched)
-
-    def _needs_letters(self, plugin: LoadedPlugin) -> bool:
-        options = plugin_options(self._settings.consumer, plugin.name)
-        return any(options.rules(spec).on_failure == "dead_letter" for spec in plugin.callbacks)
 
     def _say(self, group: str, paused: str | None) -> None:
         before = self._said.get(group)

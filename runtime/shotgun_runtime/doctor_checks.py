@@ -116,6 +116,23 @@ def _retention(settings: Mapping[str, str]) -> Check:
     return Check(subject, "warning", found, f"set {_RETENTION}={RETENTION_MINUTES} or more on all brokers")
 
 
+PRODUCER_MAKES = "the first start of `shotgun-producer run` makes it"
+
+
+@dataclass(frozen=True, slots=True)
+class NeededTopic:
+    """A topic that a service uses, and what its user must be allowed there.
+
+    `maker`: who makes it when it is missing, and when. `is_made_here`: that this is the service itself, so that its
+    user must be allowed to.
+    """
+
+    spec: TopicSpec
+    right: Right
+    maker: str = PRODUCER_MAKES
+    is_made_here: bool = True
+
+
 def judge_topic(spec: TopicSpec, partitions: int, settings: Mapping[str, str]) -> list[Check]:
     """Whether a topic that is there is as it should be."""
     subject = f"topic {spec.name}"
@@ -131,8 +148,10 @@ def judge_topic(spec: TopicSpec, partitions: int, settings: Mapping[str, str]) -
     return found or [Check(subject, "ok", f"is as it should be, with {partitions} partition(s)")]
 
 
-def missing_topic(spec: TopicSpec, replication_factor: int | None, refusal: str | None = None) -> Check:
-    """A topic that is not there. `refusal`: why this user could not make it."""
+def missing_topic(
+    spec: TopicSpec, replication_factor: int | None, refusal: str | None = None, maker: str = PRODUCER_MAKES
+) -> Check:
+    """A topic that is not there. `refusal`: why this user could not make it; `maker`: who makes it, and when."""
     command = creation_command(spec, replication_factor)
     if refusal is not None:
         found = f"does not exist, and this user could not make it: {refusal}"
@@ -141,7 +160,7 @@ def missing_topic(spec: TopicSpec, replication_factor: int | None, refusal: str 
         f"topic {spec.name}",
         "warning",
         "does not exist yet",
-        f"the first start of `shotgun-producer run` makes it; or somebody who may: {command}",
+        f"{maker}; or somebody who may: {command}",
     )
 
 

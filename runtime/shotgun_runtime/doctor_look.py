@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # t
 
 from shotgun_runtime.doctor_checks import (
     Check,
+    NeededTopic,
     judge_broker,
     judge_right,
     judge_topic,
@@ -39,25 +40,25 @@ def brokers(client: AdminClient, principal: str | None, numbers: Iterable[int]) 
 
 def topics(
     client: AdminClient,
-    needed: Sequence[tuple[TopicSpec, Right]],
+    needed: Sequence[NeededTopic],
     replication_factor: int | None,
     principal: str | None,
 ) -> list[Check]:
     """Of each topic: is it there, are its settings well, and may this user use it."""
     try:
-        looks = look_at_topics(client, [spec.name for spec, _ in needed])
+        looks = look_at_topics(client, [one.spec.name for one in needed])
     except StreamError as error:
         return [Check("topics", "problem", str(error))]
     checks: list[Check] = []
-    for spec, right in needed:
-        look = looks[spec.name]
+    for one in needed:
+        spec, look = one.spec, looks[one.spec.name]
         if look.state == "missing":
-            refusal = creation_refusal(client, spec, replication_factor)
-            checks.append(missing_topic(spec, replication_factor, refusal))
+            refusal = creation_refusal(client, spec, replication_factor) if one.is_made_here else None
+            checks.append(missing_topic(spec, replication_factor, refusal, one.maker))
             continue
         if look.state == "there":
             checks += _topic(client, spec, look.partitions, principal)
-        checks.append(judge_right(right, look.operations, principal))
+        checks.append(judge_right(one.right, look.operations, principal))
     return checks
 
 

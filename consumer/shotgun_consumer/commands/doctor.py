@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from shotgun_runtime import doctor_look
 from shotgun_runtime.cli import config_options
-from shotgun_runtime.doctor_checks import Check, judge_clock, judge_right
+from shotgun_runtime.doctor_checks import Check, NeededTopic, judge_clock, judge_right
 from shotgun_runtime.errors import ConfigurationError, KafkaRefusedError, SiteRefusedError, StreamError
 from shotgun_runtime.kafka import READER_GROUP, admin, explain, require_broker
 from shotgun_runtime.kafka_rights import Right, principal_of
@@ -20,10 +20,12 @@ from shotgun_runtime.kafka_rights_look import look_at_group
 from shotgun_runtime.settings import Settings, ShotgunSettings, require_consumer
 from shotgun_runtime.shotgun import connect_raw, explain_site_error
 from shotgun_runtime.site_clock import clock_skew
-from shotgun_runtime.stream_topics import control_topic, stream_topics
-from shotgun_runtime.topics import TopicSpec
+from shotgun_runtime.stream_topics import control_topic, dead_letter_topic, stream_topics
 
+from ..merged import plan_groups
 from ..plugin_config import plugin_config
+from ..plugin_loader import LoadedPlugin
+from ..plugin_options import puts_aside
 from ..plugin_set import load_plugins
 from .options import log_to_stderr
 from .view import team_prefix
@@ -46,8 +48,8 @@ def doctor(settings: Settings, wants_json: bool) -> None:
     """
     require_consumer(settings)
     log_to_stderr(settings)
-    plugins, names = look_at_plugins(settings)
-    checks = [*plugins, *look_at_site(settings.shotgun), *look_at_kafka(settings, names)]
+    checks, plugins = look_at_plugins(settings)
+    checks = [*checks, *look_at_site(settings.shotgun), *look_at_kafka(settings, plugins)]
     click.echo(
         json.dumps([_as_dict(check) for check in checks]) if wants_json else doctor_look.as_text(checks)
     )
@@ -56,16 +58,22 @@ def doctor(settings: Settings, wants_json: bool) -> None:
         raise _error(problems)(f"{len(problems)} problem(s) found; mend them and run the doctor again")
 
 
-def look_at_plugins(settings: Settings) -> tuple[list[Check], list[str]]:
-    """The plugins as `check` loads them, and the names of those that load."""
+def look_at_plugins(settings: Settings) -> tuple[list[Check], tuple[LoadedPlugin, ...]]:
+    """The plugins as `check` loads them, and those that load."""
     try:
         found = load_plugins(settings.consumer.plugin_paths, settings.consumer, plugin_config(settings))
     except ConfigurationError as error:
-        return [Check("plugins", "problem", str(error))], []
+        return [Check("plugins", "problem", str(error))], ()
     names = [plugin.name for plugin in found.loaded]
     checks = [
         Check(f"plugin {name}", "problem", f"{error} ({error.where()})", "correct the file")
         for name, error in found.failures.items()
+    ]
+    checks += [
+        Check(
+            f"plugins' helper {error.path.name}", "problem", f"{error} ({error.where()})", "correct the file"
+        )
+        for error in found.helpers
     ]
     warned = [plugin.name for plugin in found.loaded if plugin.warnings]
     if warned:
@@ -77,7 +85,7 @@ def look_at_plugins(settings: Settings) -> tuple[list[Check], list[str]]:
         checks.append(
             Check("plugins", "problem", "there is none", "correct consumer.plugin_paths and consumer.only")
         )
-    return checks, names
+    return checks, found.loaded
 
 
 def look_at_site(settings: ShotgunSettings) -> list[Check]:
@@ -98,7 +106,7 @@ def look_at_site(settings: ShotgunSettings) -> list[Check]:
     ]
 
 
-def look_at_kafka(settings: Settings, plugins: Collection[str]) -> list[Check]:
+def look_at_kafka(settings: Settings, plugins: Collection[LoadedPlugin]) -> list[Check]:
     """The brokers, the topics that a consumer uses, and the groups of these plugins."""
     servers = settings.kafka.bootstrap_servers
     try:
@@ -113,24 +121,44 @@ def look_at_kafka(settings: Settings, plugins: Collection[str]) -> list[Check]:
     return [
         Check("kafka", "ok", f"{servers} answers, {len(metadata.brokers)} broker(s)"),
         *doctor_look.brokers(client, principal, sorted(metadata.brokers)),
-        *doctor_look.topics(client, _needed(settings), settings.stream.replication_factor, principal),
+        *doctor_look.topics(
+            client, _needed(settings, plugins), settings.stream.replication_factor, principal
+        ),
         *_groups(client, settings, plugins, principal),
     ]
 
 
-def _needed(settings: Settings) -> list[tuple[TopicSpec, Right]]:
+def _needed(settings: Settings, plugins: Collection[LoadedPlugin]) -> list[NeededTopic]:
     events, control = stream_topics(settings.stream)[0], control_topic(settings.stream)
+    letters = dead_letter_topic(settings.stream, settings.consumer.team)
+    need = any(puts_aside(settings.consumer, plugin) for plugin in plugins)
+    when = (
+        "at its start"
+        if need
+        else "when a callback first asks for a dead letter, which none is configured to"
+    )
     return [
-        (events, Right("topic", events.name, ("Read",))),
-        (control, Right("topic", control.name, ("Read", "Write"))),
+        NeededTopic(events, Right("topic", events.name, ("Read",)), is_made_here=False),
+        NeededTopic(
+            control,
+            Right("topic", control.name, ("Read", "Write")),
+            "`shotgun-producer run` or `shotgun-consumer run` makes it, whichever starts first",
+        ),
+        NeededTopic(
+            letters,
+            Right("topic", letters.name, ("Read", "Write")),
+            f"`shotgun-consumer run` makes it {when}",
+            is_made_here=need,
+        ),
     ]
 
 
 def _groups(
-    client: AdminClient, settings: Settings, plugins: Collection[str], principal: str | None
+    client: AdminClient, settings: Settings, plugins: Collection[LoadedPlugin], principal: str | None
 ) -> list[Check]:
     """What this user may do on the plugins' groups, and on that of readers which only assign."""
-    rights = [Right("group", f"{team_prefix(settings)}{name}", ("Read",)) for name in plugins]
+    names = [plan.name for plan in plan_groups(settings.consumer, plugins)]
+    rights = [Right("group", f"{team_prefix(settings)}{name}", ("Read",)) for name in names]
     rights.append(Right("group", READER_GROUP, ("Describe",)))
     checks = [judge_right(right, look_at_group(client, right.name), principal) for right in rights]
     well = [check for check in checks if check.state == "ok"]

@@ -16,6 +16,7 @@ from shotgun_runtime import doctor_look
 from shotgun_runtime.cli import config_options
 from shotgun_runtime.doctor_checks import (
     Check,
+    NeededTopic,
     hidden_right,
     judge_clock,
     judge_right,
@@ -93,7 +94,7 @@ def look_at_kafka(settings: Settings) -> list[Check]:
     except KafkaException as error:
         return [Check("kafka", "problem", explain(error.args[0]))]
     principal = principal_of(settings.kafka)
-    needed = list(zip(stream_topics(settings.stream), topic_rights(settings), strict=True))
+    needed = list(map(NeededTopic, stream_topics(settings.stream), topic_rights(settings)))
     return [
         Check("kafka", "ok", f"{servers} answers, {len(metadata.brokers)} broker(s)"),
         *doctor_look.brokers(client, principal, sorted(metadata.brokers)),
