@@ -186,6 +186,11 @@ def check(settings: Settings, paths: tuple[Path, ...], as_json: bool) -> int:
     else:
         for line in checking.as_text(plugins):
             click.echo(line)
+    if not plugins.loaded and not plugins.failures:
+        raise ConfigurationError(
+            f"no plugin in {', '.join(map(str, folders))}; a plugin is a .py file directly in the folder, with "
+            "'def registerCallbacks(reg):' or a function under @on"
+        )
     return ConfigurationError.exit_code if plugins.failures or plugins.helpers else 0
 
 

@@ -153,7 +153,7 @@ class GroupDeadLetters:
         self._writer.put(letter)
         return (
             f"the event is a dead letter of this callback (tries: {failed.attempt}); see it with "
-            f"'shotgun-consumer dead-letters show {letter.event} --group {self._group}'"
+            f"'shotgun-consumer dead-letters show {letter.event} --plugin {self._plugin}'"
         )
 
     def take_back(self, letter: str) -> None:

@@ -84,6 +84,10 @@ def is_private(path: Path) -> bool:
 
 def _python_files(folder: Path) -> list[Path]:
     if folder.is_file():
+        if folder.suffix != ".py":
+            raise ConfigurationError(
+                f"{str(folder)!r} is no Python file; name a folder with plugins, or a file whose name ends in .py"
+            )
         return [absolute(folder)]
     if not folder.is_dir():
         raise ConfigurationError(

@@ -53,6 +53,10 @@ def read_event(settings: Settings, given: str, stdin: TextIO) -> dict[str, Any]:
 
 def load(settings: Settings, path: Path) -> LoadedPlugin:
     """The plugin in this file. Raises ConfigurationError with what is wrong, the plugin's traceback included."""
+    if path.is_dir():
+        raise ConfigurationError(
+            f"{str(path)!r} is a folder; name one plugin in it, such as {path / 'notify.py'}"
+        )
     file = PluginFile(path.stem, path.expanduser().absolute())
     offer_helpers(plugin_folders([file.path]))
     options = plugin_options(settings.consumer, file.name)
@@ -72,8 +76,13 @@ def try_event(
     journal = Journal()
     connect = recording_connector(settings.shotgun, journal)
     rules = plugin_options(settings.consumer, plugin.name).rules
-    with closing(Trial(plugin, connect, f"try.{plugin.name}", rules)) as trial:
-        return trial.run(event), journal.writes
+    # Its log is part of the result, and is not to be shown a second time.
+    propagated, plugin.logger.propagate = plugin.logger.propagate, False
+    try:
+        with closing(Trial(plugin, connect, f"try.{plugin.name}", rules)) as trial:
+            return trial.run(event), journal.writes
+    finally:
+        plugin.logger.propagate = propagated
 
 
 def as_json(event: Mapping[str, Any], done: Trialled, writes: list[Write]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def configure_logging(settings: LoggingSettings, *, service: str, stream: TextIO
     ConfigurationError when the log file cannot be written.
     """
     redact = Redactor(settings.redacted)
-    handlers: list[logging.Handler] = [logging.StreamHandler(stream or sys.stdout)]
+    handlers: list[logging.Handler] = [_StreamHandler(stream or sys.stdout)]
     if settings.file:
         handlers.append(_file_handler(settings, settings.file))
     for handler in handlers:
@@ -49,6 +49,16 @@ def configure_logging(settings: LoggingSettings, *, service: str, stream: TextIO
 def close_logging() -> None:
     """Flush and take away what ``configure_logging`` made; waiting mails get their few seconds."""
     _replace(logging.getLogger(), [])
+
+
+class _StreamHandler(logging.StreamHandler[TextIO]):
+    """Says nothing more once nobody reads it, instead of a traceback for each line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            self.setLevel(logging.CRITICAL + 1)
+        else:
+            super().handleError(record)
 
 
 def _replace(root: logging.Logger, handlers: Iterable[logging.Handler]) -> None:

@@ -81,7 +81,10 @@ def test_events_that_fail_for_good_are_put_aside_and_the_plugin_goes_on(team: Te
 
 
 def test_letters_are_listed_shown_replayed_and_dropped(team: Team, run: Commands, kafka: Kafka) -> None:
-    assert run("dead-letters", "list") == (0, "no dead letters\n", "")
+    assert run("dead-letters", "list") == (0, "team 'anim' has no dead letters\n", "")
+    assert run("dead-letters", "show", "5") == (0, "team 'anim' has no such dead letters\n", "")
+    code, _, said = run("dead-letters", "list", "broken")
+    assert (code, "'broken' is no event" in said) == (2, True)
     team.stream.publish(
         event(n, "Shotgun_Shot_New" if n == 6 else "Shotgun_Task_Change") for n in range(1, 11)
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,3 +136,17 @@ def test_the_clients_log_cannot_be_made_to_show_the_key(stream: io.StringIO) -> 
 
     assert "Request" not in stream.getvalue()
     assert "a warning is let through" in stream.getvalue()
+
+
+def test_a_log_that_nobody_reads_any_more_ends_without_a_word(
+    capsys: pytest.CaptureFixture[str], logging_put_back: None
+) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream:
+        configure_logging(LoggingSettings(), service="test", stream=stream)
+        os.close(reading)
+        for _ in range(3):
+            logging.getLogger("somebody").error("hello")
+        assert capsys.readouterr().err == ""
+        with contextlib.suppress(BrokenPipeError):
+            stream.close()

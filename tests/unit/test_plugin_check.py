@@ -127,6 +127,21 @@ def test_a_helper_that_nobody_can_import_is_told_with_its_line(tmp_path: Path, c
     assert [one["line"] for one in json.loads(check("--json", tmp_path)[1])["helpers"]] == [1, 2]
 
 
+def test_a_place_without_plugins_is_told_with_what_a_plugin_is(
+    tmp_path: Path, check: Check, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = check("--json", tmp_path)
+    assert code == 2
+    assert json.loads(said.partition("error:")[0])["plugins"] == []
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(SystemExit):
+        run_cli(commands, ["check", str(tmp_path / "notes.txt")])
+    assert "is no Python file" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run_cli(commands, ["check", str(tmp_path)])
+    assert "def registerCallbacks(reg):" in capsys.readouterr().err
+
+
 def test_two_files_of_one_stem_are_named_both_with_exit_code_2(tmp_path: Path, check: Check) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

@@ -141,6 +141,20 @@ def test_a_classic_plugin_leaves_out_what_its_script_did_when_it_is_told_to(
     assert json.loads(attempt(plugin, *tried, *told, site=site)[1])["outcome"] == "filtered"
 
 
+def test_what_the_plugin_logs_is_shown_once(attempt: Try, row_file: str) -> None:
+    code, said, errors = attempt(
+        "def on_event(context):\n    context.logger.info('hello there')\n", "--event", row_file
+    )
+    assert (code, said.count("hello there"), errors) == (0, 1, "")
+
+
+def test_a_folder_is_no_plugin(attempt: Try, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_cli(commands, ["try", str(tmp_path), "--event", "5"])
+    assert ended.value.code == 2
+    assert "is a folder; name one plugin in it" in capsys.readouterr().err
+
+
 def test_an_event_from_a_file_needs_no_site(attempt: Try, row_file: str) -> None:
     plugin = (
         "def on_event(context):\n    context.logger.info(context.sg.create('Note', {'subject': 'x'})['id'])\n"

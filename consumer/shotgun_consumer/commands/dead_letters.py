@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
@@ -27,6 +28,7 @@ from ..dead_letter_shelf import Choice, read_letters, take_back
 from .control_desk import open_desk
 
 SERVICE = "shotgun-consumer"
+_EVENT = re.compile(r"\d+(@\d+)?")
 _COLUMNS = ("event", "type", "plugin", "callback", "tries", "put aside", "because")
 _BECAUSE = 60
 
@@ -57,7 +59,7 @@ def _choosing(command: Callable[..., Any]) -> Callable[..., Any]:
         overrides: Mapping[str, str],
         **kwargs: Any,
     ) -> Any:
-        choice = Choice(plugin, callback, event_type, _moment(since), events)
+        choice = Choice(plugin, callback, event_type, _moment(since), tuple(map(_event, events)))
         chosen = {} if team is None else {"consumer.team": team}
         return command(choice=choice, overrides={**overrides, **chosen}, **kwargs)
 
@@ -78,7 +80,10 @@ _all = click.option(
 def list_(settings: Settings, choice: Choice, as_json: bool) -> None:
     """List the letters, oldest first."""
     letters = _read(settings, choice)
-    click.echo(json.dumps([described(letter) for letter in letters]) if as_json else as_table(letters))
+    if as_json:
+        click.echo(json.dumps([described(letter) for letter in letters]))
+    else:
+        click.echo(as_table(letters) if letters else _none(settings, choice))
 
 
 @dead_letters.command()
@@ -97,7 +102,7 @@ def show(settings: Settings, choice: Choice, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(shown))
     elif not shown:
-        click.echo("no dead letters")
+        click.echo(_none(settings, choice))
     for one in () if as_json else shown:
         click.echo(_as_text(one))
 
@@ -162,9 +167,7 @@ def described(letter: DeadLetter) -> dict[str, Any]:
 
 
 def as_table(letters: Sequence[DeadLetter]) -> str:
-    """The letters for people, one a line."""
-    if not letters:
-        return "no dead letters"
+    """The letters, of which there are some, for people, one a line."""
     rows = [_COLUMNS, *(_row(described(letter)) for letter in letters)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     lines = (
@@ -245,6 +248,22 @@ def _moment(text: str | None) -> datetime | None:
             f"{text!r} is neither a duration such as 2h nor a date such as 2026-01-21", param_hint="--since"
         )
     return moment
+
+
+def _event(text: str) -> str:
+    if not _EVENT.fullmatch(text):
+        raise click.BadParameter(
+            f"{text!r} is no event; give its id, such as 4711, or PARTITION@OFFSET for a foreign record",
+            param_hint="EVENT",
+        )
+    return text
+
+
+def _none(settings: Settings, choice: Choice) -> str:
+    team = settings.consumer.team
+    return (
+        f"team {team!r} has no dead letters" if choice.is_all else f"team {team!r} has no such dead letters"
+    )
 
 
 def _number(event: str) -> int | str:

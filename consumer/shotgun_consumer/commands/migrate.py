@@ -100,7 +100,7 @@ def migrate(
     if team is not None:
         consumer = settings.consumer.model_copy(update={"team": team})
         settings = settings.model_copy(update={"consumer": consumer})
-    team_prefix(settings)
+    team_prefix(settings, "set consumer.team, or use --team TEAM")
     if not dry_run or settings.kafka.bootstrap_servers:
         require_kafka(settings.kafka)
     target = _Target(output, force)

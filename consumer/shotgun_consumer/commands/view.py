@@ -177,10 +177,10 @@ def myself() -> str:
     return f"{user} on {socket.gethostname()}"
 
 
-def team_prefix(settings: Settings) -> str:
-    """What the names of the team's groups begin with. Raises ConfigurationError without a team."""
+def team_prefix(settings: Settings, remedy: str = "set consumer.team, or use --team TEAM or --all") -> str:
+    """What the names of the team's groups begin with. Raises ConfigurationError, with the remedy, without a team."""
     if not settings.consumer.team:
-        raise ConfigurationError("no team is given; set consumer.team, or use --team TEAM or --all")
+        raise ConfigurationError(f"no team is given; {remedy}")
     return f"{settings.consumer.group_prefix}{settings.consumer.team}."
 
 
