@@ -93,6 +93,9 @@ def list_(settings: Settings, choice: Choice, as_json: bool) -> None:
 def show(settings: Settings, choice: Choice, as_json: bool) -> None:
     """Show letters whole: where the event stands, what it holds, and what the callback raised."""
     letters = _read(settings, choice)
+    if not letters:
+        click.echo("[]" if as_json else _none(settings, choice))
+        return
     with open_desk(settings) as desk:
         decoder = Decoder(lambda fingerprint: _schema(desk.records, fingerprint))
     shown = [
@@ -101,10 +104,9 @@ def show(settings: Settings, choice: Choice, as_json: bool) -> None:
     ]
     if as_json:
         click.echo(json.dumps(shown))
-    elif not shown:
-        click.echo(_none(settings, choice))
-    for one in () if as_json else shown:
-        click.echo(_as_text(one))
+    else:
+        for one in shown:
+            click.echo(_as_text(one))
 
 
 @dead_letters.command()
