@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -86,18 +87,18 @@ class Journal:
         return next(self._ids)
 
 
-class JournalShotgun(shotgun_api3.Shotgun):  # type: ignore[misc]
+class JournalShotgun(shotgun_api3.Shotgun, abc.ABC):  # type: ignore[misc]
     """The site's own client up to the point where a request would be sent. Sub-classes say what comes back."""
 
     journal: Journal
 
+    @abc.abstractmethod
     def apply(self, write: Write) -> Any:
         """What the site would answer to this write, in the site's own form."""
-        raise NotImplementedError
 
-    def look(self, method: str, params: Any) -> Any:
-        """What the site answers to a request that changes nothing, in the site's own form."""
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _look(self, method: str, params: Any, *, include_auth_params: bool, first: bool) -> Any:
+        """What the client returns for a request that changes nothing."""
 
     def upload(
         self,
@@ -142,9 +143,6 @@ class JournalShotgun(shotgun_api3.Shotgun):  # type: ignore[misc]
         else:
             answer = self._write(method, params)
         return self._transform_inbound(answer)
-
-    def _look(self, method: str, params: Any, *, include_auth_params: bool, first: bool) -> Any:  # noqa: ARG002
-        return self._transform_inbound(self.look(method, self._transform_outbound(params)))
 
     def _write(self, method: str, params: Any) -> Any:
         if not isinstance(params, Mapping) or "fields" not in params:

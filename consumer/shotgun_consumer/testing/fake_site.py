@@ -120,7 +120,10 @@ class FakeShotgun(JournalShotgun):
             return entities.set_retired(entity_type, write.entity_id, retired=write.method == "delete")
         return None
 
-    def look(self, method: str, params: Any) -> Any:
+    def _look(self, method: str, params: Any, **_more: Any) -> Any:
+        return self._transform_inbound(self._answer(method, self._transform_outbound(params)))
+
+    def _answer(self, method: str, params: Any) -> Any:
         """The answer that the test gave, else one from the entities."""
         if method in self._site.answers:
             given = self._site.answers[method]
