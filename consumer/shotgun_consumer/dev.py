@@ -28,7 +28,8 @@ from .flood_guard import FloodGuard, NoGuard
 from .group_positions import running_groups
 from .placement import Hold, Witness
 from .plugin_loader import LoadedPlugin
-from .positions import Committed, Positions, bounds, commit_now, committed_offsets
+from .position import Position
+from .positions import Positions, bounds, commit_now, committed_offsets
 from .recording import FIRST_MADE_ID, Journal, Write, has_site, recording_connector
 from .steps import Steps, Way
 from .stream import Stream
@@ -168,7 +169,7 @@ class DevPositions(Positions):
         self._starts = {partition: low for partition, (low, _) in limits.items()} | self._starts
         return None
 
-    def take_up(self, consumer: Consumer, partitions: Iterable[int]) -> Mapping[int, Committed] | Hold | None:
+    def take_up(self, consumer: Consumer, partitions: Iterable[int]) -> Mapping[int, Position] | Hold | None:
         """See `Positions`; what was committed counts only where this run has begun."""
         wanted = list(partitions)
         fresh = [partition for partition in wanted if partition not in self._begun]
@@ -186,7 +187,7 @@ class DevPositions(Positions):
                 ],
             )
             self._begun.update(fresh)
-        return {**found, **{partition: Committed(self._starts[partition]) for partition in fresh}}
+        return {**found, **{partition: Position(self._starts[partition]) for partition in fresh}}
 
 
 class DevLetters:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .group_positions import Position
+from .position import Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from shotgun_runtime.duration import format_duration
 from shotgun_schemas import control
 from shotgun_schemas.control import ControlRecord
 
-from .group_positions import Member, Position
+from .group_positions import Member
 from .hold import hold_in_force
 from .placement import Hold, Known, Witness, place
+from .position import Position
 from .topic_reader import Record
 
 State = Literal["running", "empty", "held", "paused", "stopped", "waiting for a decision", "new"]

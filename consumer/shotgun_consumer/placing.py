@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from .group_positions import Position
 from .marks import Marks, decode_marks, encode_marks
+from .position import Position
 from .topic_reader import Bounds, Record
 
 IsDone = Callable[[int], bool]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 
 from confluent_kafka import (
     Consumer,
@@ -21,8 +20,9 @@ from shotgun_runtime.kafka import BrokerWatch, consumer_config, new_consumer
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.start import Start
 
-from .marks import NO_MARKS, Marks, decode_marks
+from .marks import NO_MARKS, decode_marks
 from .placement import Hold, Known, place
+from .position import Position
 from .stream import Stream
 from .topic_reader import TopicReader
 
@@ -72,7 +72,7 @@ class Positions:
         self._starts.update({partition: limits[partition][0] for partition in decision.added})
         return None
 
-    def take_up(self, consumer: Consumer, partitions: Iterable[int]) -> Mapping[int, Committed] | Hold | None:
+    def take_up(self, consumer: Consumer, partitions: Iterable[int]) -> Mapping[int, Position] | Hold | None:
         """Where a member goes on; the offsets of new partitions are committed before anything is delivered.
 
         None when the answer has changed since `check`, which is then to be asked again.
@@ -89,7 +89,7 @@ class Positions:
         if starts:
             commit_now(consumer, [TopicPartition(self._stream.topic, *start) for start in starts.items()])
         kept = {partition: one for partition, one in found.items() if one is not None}
-        return {**kept, **{partition: Committed(offset) for partition, offset in starts.items()}}
+        return {**kept, **{partition: Position(offset) for partition, offset in starts.items()}}
 
     def fetch(self, partition: int, offset: int) -> Message | None:
         """One record of the topic, read beside the membership; None when there is none at this offset."""
@@ -112,14 +112,6 @@ class Positions:
             committed=committed,
             bounds=limits,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """A committed offset, and what was committed with it of what lies ahead."""
-
-    offset: int
-    marks: Marks = NO_MARKS
 
 
 def commit_now(consumer: Consumer, pairs: list[TopicPartition]) -> dict[int, KafkaError]:
@@ -151,7 +143,7 @@ def _committed(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dic
     }
 
 
-def _found(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, Committed | None]:
+def _found(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, Position | None]:
     asked = [TopicPartition(topic, partition) for partition in partitions]
     answers = consumer.committed(asked, timeout=REQUEST_SECONDS)
     for answer in answers:
@@ -160,7 +152,7 @@ def _found(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[in
     return {answer.partition: _committed_of(answer) for answer in answers}
 
 
-def _committed_of(answer: TopicPartition) -> Committed | None:
+def _committed_of(answer: TopicPartition) -> Position | None:
     if answer.offset < 0:
         return None
     marks = decode_marks(answer.offset, answer.metadata)
@@ -172,7 +164,7 @@ def _committed_of(answer: TopicPartition) -> Committed | None:
             answer.partition,
             answer.offset,
         )
-    return Committed(answer.offset, marks or NO_MARKS)
+    return Position(answer.offset, marks or NO_MARKS)
 
 
 def bounds(client: AdminClient, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from shotgun_runtime.errors import ConfigurationError
 
-from .group_positions import Position
+from .position import Position
 from .topic_reader import Record
 
 FORMAT = "shotgun-consumer positions 1"

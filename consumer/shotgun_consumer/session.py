@@ -23,7 +23,8 @@ from .metrics import GroupMetrics
 from .order_follower import OrderFollower
 from .partition_state import PartitionState
 from .placement import Hold
-from .positions import Committed, Positions
+from .position import Position
+from .positions import Positions
 from .reader import Reader
 from .session_gauges import Gauges
 from .session_log import shown, warn_running, warn_suspected
@@ -271,7 +272,7 @@ class Session:
         consumer.incremental_assign([TopicPartition(self._member.topic, *pair) for pair in offsets.items()])
         log.info("Group %s: assigned %s", self._member.group, shown(self._member.topic, offsets))
 
-    def _take_up(self, consumer: Consumer, partitions: list[int]) -> dict[int, Committed] | None:
+    def _take_up(self, consumer: Consumer, partitions: list[int]) -> dict[int, Position] | None:
         try:
             answer = self._positions.take_up(consumer, partitions)
         except KafkaException as error:

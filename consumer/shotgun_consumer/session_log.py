@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from .delivery import Delivery
 from .member import Member
 from .poison import CAREFUL_FROM
-from .positions import Committed
+from .position import Position
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def warn_running(member: Member, running: Iterable[Delivery], partitions: Collec
         )
 
 
-def warn_suspected(member: Member, partition: int, committed: Committed) -> None:
+def warn_suspected(member: Member, partition: int, committed: Position) -> None:
     """Say so when the next event of a partition that was assigned is to be run alone."""
     if committed.marks.unclean >= CAREFUL_FROM:
         log.warning(

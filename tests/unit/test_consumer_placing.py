@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shotgun_consumer.group_move import Move
-from shotgun_consumer.group_positions import Position
 from shotgun_consumer.marks import Marks
 from shotgun_consumer.placing import Placing, forgotten
+from shotgun_consumer.position import Position
 from shotgun_consumer.positions_file import LATE_IDS, Export, FirstUnfinished, GroupExport, decode, encode
 from shotgun_consumer.reach import Reach
 from shotgun_consumer.topic_reader import Record

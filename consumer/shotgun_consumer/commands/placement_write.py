@@ -10,8 +10,9 @@ from typing import Any
 from shotgun_runtime.errors import DecisionNeededError
 from shotgun_schemas import control
 
-from ..group_positions import Position, write_positions
+from ..group_positions import write_positions
 from ..placing import IsDone, Placing, forgotten, place_all
+from ..position import Position
 from ..reach import Reach
 from .held_group import held_group
 from .view import StreamView, myself

@@ -15,7 +15,8 @@ from shotgun_runtime.start import Start, parse_start
 from shotgun_schemas import control
 
 from ..group_move import Move
-from ..group_positions import Position, write_positions
+from ..group_positions import write_positions
+from ..position import Position
 from .held_group import held_group
 from .options import log_to_stderr, parse_time, parsed_by, require_yes
 from .view import StreamView, myself, open_view

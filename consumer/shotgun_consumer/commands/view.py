@@ -23,8 +23,9 @@ from shotgun_schemas.checkpoint import CHECKPOINT_KEY, Checkpoint, decode_checkp
 from shotgun_schemas.control import ControlRecord
 from shotgun_schemas.framing import DecodeError
 
-from ..group_positions import Member, Position, group_names, members_of, read_positions
+from ..group_positions import Member, group_names, members_of, read_positions
 from ..placement import Witness
+from ..position import Position
 from ..positions import bounds
 from ..topic_reader import Bounds, Record, TopicReader
 
