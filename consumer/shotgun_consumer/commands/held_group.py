@@ -14,7 +14,8 @@ from shotgun_schemas import control
 from shotgun_schemas.control import ControlRecord
 
 from ..hold import LEASE_SECONDS, RENEW_SECONDS, hold_in_force, hold_until
-from .view import StreamView, myself
+from .control_desk import myself
+from .view import StreamView
 
 EMPTY_SECONDS = 150.0
 _LOOK_SECONDS = 0.2

@@ -14,8 +14,9 @@ from ..group_positions import write_positions
 from ..placing import IsDone, Placing, forgotten, place_all
 from ..position import Position
 from ..reach import Reach
+from .control_desk import myself
 from .held_group import held_group
-from .view import StreamView, myself
+from .view import StreamView
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from shotgun_runtime.settings import Settings
 from shotgun_schemas import control
 
 from ..group_report import table
+from .control_desk import myself
 from .options import log_to_stderr, require_yes
-from .view import StreamView, myself, open_view
+from .view import StreamView, open_view
 
 _COLUMNS = ("event", "place", "callback", "")
 EVERY_CALLBACK = "*"

@@ -17,9 +17,10 @@ from shotgun_schemas import control
 from ..group_move import Move
 from ..group_positions import write_positions
 from ..position import Position
+from .control_desk import myself
 from .held_group import held_group
 from .options import log_to_stderr, parse_time, parsed_by, require_yes
-from .view import StreamView, myself, open_view
+from .view import StreamView, open_view
 
 
 def _read_id(text: str) -> Start:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime, timezone
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from shotgun_runtime.control import ControlTopic, ControlWriter
+from shotgun_runtime.control import ControlWriter
 from shotgun_runtime.errors import ConfigurationError, KafkaRefusedError, StreamError
 from shotgun_runtime.kafka import BrokerWatch, admin, explain, is_refusal, require_broker
 from shotgun_runtime.settings import Settings, require_kafka
 from shotgun_runtime.start import Start
-from shotgun_runtime.stream_topics import control_topic
-from shotgun_runtime.topics import TopicIdentity, ensure_topics, topic_identity
+from shotgun_runtime.topics import TopicIdentity, topic_identity
 from shotgun_schemas import control
 from shotgun_schemas.checkpoint import CHECKPOINT_KEY, Checkpoint, decode_checkpoint
 from shotgun_schemas.control import ControlRecord
@@ -28,8 +25,8 @@ from ..placement import Witness
 from ..position import Position
 from ..positions import bounds
 from ..topic_reader import Bounds, Record, TopicReader
+from .control_desk import control_writer, known_groups, read_control
 
-CONTROL_SECONDS = 30.0
 _FIRST_WINDOW = 64
 
 
@@ -50,26 +47,11 @@ class StreamView:
 
     def control(self) -> Mapping[str, ControlRecord]:
         """The control records as they stand now; none while there is no control topic."""
-        if self.settings.stream.control_topic not in self.client.list_topics(timeout=CONTROL_SECONDS).topics:
-            return {}
-        # A reader of its own each time: one that begins anew first waits for the fetch that it has under way.
-        reader = ControlTopic(self.settings, watch=self.watch)
-        try:
-            reader.read_to_end(CONTROL_SECONDS)
-            return reader.records
-        finally:
-            reader.close()
+        return read_control(self.settings, self.client, self.watch)
 
-    @contextmanager
-    def writer(self) -> Iterator[ControlWriter]:
+    def writer(self) -> AbstractContextManager[ControlWriter]:
         """A writer of control records; the control topic is made if it is missing."""
-        stream = self.settings.stream
-        ensure_topics(self.client, [control_topic(stream)], stream.replication_factor)
-        writer = ControlWriter(self.settings, watch=self.watch)
-        try:
-            yield writer
-        finally:
-            writer.close()
+        return control_writer(self.settings, self.client, self.watch)
 
     def bounds(self) -> dict[int, tuple[int, int]]:
         """Each partition's first offset and its end."""
@@ -85,11 +67,7 @@ class StreamView:
 
     def groups(self, prefix: str) -> list[str]:
         """The groups of this stream whose name begins so: those with a control record, and those of Kafka."""
-        witnessed = {
-            key.removeprefix(control.GROUP_PREFIX)
-            for key in self.control()
-            if key.startswith(control.GROUP_PREFIX + prefix)
-        }
+        witnessed = {group for group in known_groups(self.control()) if group.startswith(prefix)}
         # Without a prefix, Kafka's list would hold what has nothing to do with this stream.
         return sorted(witnessed | (group_names(self.client, prefix) if prefix else set()))
 
@@ -99,9 +77,7 @@ class StreamView:
         records = self.control()
         if found or control.group_key(group) in records:
             return found
-        known = sorted(
-            key.removeprefix(control.GROUP_PREFIX) for key in records if key.startswith(control.GROUP_PREFIX)
-        )
+        known = known_groups(records)
         raise ConfigurationError(
             f"no group {group!r} is known in {self.topic}; the known ones are {', '.join(known) or 'none'}"
         )
@@ -168,14 +144,6 @@ def open_view(settings: Settings) -> Iterator[StreamView]:
         cause = error.args[0]
         message = f"Kafka at {settings.kafka.bootstrap_servers}: {explain(cause)}"
         raise (KafkaRefusedError(message) if is_refusal(cause) else StreamError(message)) from None
-
-
-def myself() -> str:
-    """Who runs the command, for control records: `alice on host`."""
-    user = "somebody"
-    with suppress(KeyError, OSError):
-        user = getpass.getuser()
-    return f"{user} on {socket.gethostname()}"
 
 
 def team_prefix(settings: Settings, remedy: str = "set consumer.team, or use --team TEAM or --all") -> str:
