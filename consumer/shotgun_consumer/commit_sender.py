@@ -28,10 +28,10 @@ class CommitSender:
         self._open: tuple[Commit, float] | None = None
         self._said: set[int] = set()
 
-    def send(self, consumer: Consumer) -> None:
-        """Send what is due, without waiting for the answer."""
+    def send(self, consumer: Consumer, running: int) -> None:
+        """Send what is due while so many events are running, without waiting for the answer."""
         now = time.monotonic()
-        commit = self._pipeline.take(now)
+        commit = self._pipeline.take(now, running)
         if commit is None:
             return
         self._open = (commit, now)

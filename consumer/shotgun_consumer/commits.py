@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .progress import Progress, Snapshot
 
 QUIET_SECONDS = 1.0
+GATHER_SECONDS = 0.005
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 10.0
 
@@ -61,6 +62,7 @@ class CommitPipeline:
         self._partitions: dict[int, _Partition] = {}
         self._open: Commit | None = None
         self._quiet_until = 0.0
+        self._gather_until = 0.0
         self._retry_at = 0.0
         self._failures = 0
 
@@ -113,15 +115,20 @@ class CommitPipeline:
         """How many more events may be started while `running` are."""
         return max(0, self._bound - running - self.unacknowledged)
 
-    def take(self, now: float) -> Commit | None:
-        """The commit to send now, which is open from here on; None while one is open, or when none is due."""
+    def take(self, now: float, running: int = 0) -> Commit | None:
+        """The commit to send now, which is open from here on; None while one is open, or when none is due.
+
+        While events are `running`, commits wait for more to end, but only for `GATHER_SECONDS`, and only up to half of
+        the bound, so that no worker ever waits for it.
+        """
         if self._open is not None or now < self._retry_at:
             return None
         points = self._dirty(self._partitions)
-        if not points or (now < self._quiet_until and not self._is_urgent(points)):
+        if not points or (now < self._quiet_until and not self._is_urgent(points, now, running)):
             return None
         self._open = Commit(points)
         self._quiet_until = now + QUIET_SECONDS
+        self._gather_until = now + GATHER_SECONDS
         return self._open
 
     def settle(self, commit: Commit, refused: Collection[int], now: float) -> None:
@@ -176,13 +183,11 @@ class CommitPipeline:
                 points.append(Point(partition, entry.progress.epoch, snapshot, entry.finished))
         return tuple(points)
 
-    def _is_urgent(self, points: tuple[Point, ...]) -> bool:
-        entries = self._partitions
-        return any(
-            point.finished > entries[point.partition].finished_acknowledged
-            or _differ(point.snapshot, entries[point.partition].acknowledged)
-            for point in points
-        )
+    def _is_urgent(self, points: tuple[Point, ...], now: float, running: int) -> bool:
+        if any(_differ(point.snapshot, self._partitions[point.partition].acknowledged) for point in points):
+            return True
+        finished = self.unacknowledged
+        return finished > 0 and (not running or now >= self._gather_until or 2 * finished >= self._bound)
 
 
 def _differ(new: Snapshot, old: Snapshot | None) -> bool:

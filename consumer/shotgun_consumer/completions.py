@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import queue
+import threading
 import time
 from collections import deque
 
@@ -20,7 +20,8 @@ class Completions:
 
     def __init__(self) -> None:
         self._results: deque[Result] = deque()
-        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # Not a SimpleQueue: its get() waits for ever when it comes too late to a short timeout (CPython 3.11).
+        self._wake = threading.Event()
         self._woken = 0.0
 
     def put(self, result: Result) -> None:
@@ -33,17 +34,14 @@ class Completions:
         """Wake the owner if there is anything to take."""
         if self._results:
             self._woken = time.monotonic()
-            self._wake.put(None)
+            self._wake.set()
 
     def take(self, seconds: float) -> list[Result]:
-        """All results that are there; waits at most so long for the first."""
-        if not self._results and seconds > 0:
-            try:
-                self._wake.get(timeout=seconds)
-            except queue.Empty:
-                return []
-        while not self._wake.empty():
-            self._wake.get_nowait()
+        """All results that are there, once the owner is woken, or after so many seconds."""
+        if seconds > 0:
+            self._wake.wait(seconds)
+        # Before the results are taken, so that whoever puts one meanwhile wakes the owner once more.
+        self._wake.clear()
         taken = []
         while self._results:
             taken.append(self._results.popleft())

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 FULL_SECONDS = 0.5
 BATCH = 500
+BUSY_BATCH = 100
+"""While events run, their results wait for the thread that reads."""
 ENOUGH_QUEUED = 250
 
 
@@ -47,7 +49,7 @@ class Reader:
         if not self.has_enough or self._assignment.starving:
             # All partitions come out of one queue. What one of them has too much of is paused, so that it does not
             # stand in the way of another that has nothing.
-            messages = self._poll(wait, BATCH)
+            messages = self._poll(wait, BUSY_BATCH if self._assignment.started else BATCH)
         else:
             # One record now and then keeps the membership and Kafka's callbacks going; pausing instead would throw
             # away all that is prefetched, again and again.
@@ -61,10 +63,11 @@ class Reader:
         self._throttle()
 
     def _poll(self, wait: float, count: int) -> list[Message]:
-        if wait <= 0:
+        if count > 1 and wait <= 0:
             return self._consumer.consume(count, 0)
-        # consume() would wait for the whole batch.
-        first = self._consumer.poll(wait)
+        # For one record, poll() also comes to the answer of a commit much sooner than consume() does, and for many,
+        # consume() would wait for all of them.
+        first = self._consumer.poll(max(0.0, wait))
         if first is None:
             return []
         return [first, *self._consumer.consume(count - 1, 0)] if count > 1 else [first]

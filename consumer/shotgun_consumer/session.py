@@ -137,13 +137,13 @@ class Session:
         if busy:
             # Where records are at hand, poll() would not wait for the answer to a commit but return one of them.
             self._collect(self._look_away())
-        self._commits.send(self._consumer)
+        self._commits.send(self._consumer, self._assignment.started)
         self._start()
         self._reader.read(0.0 if busy or self._busy else self._until_due(self._pause()))
         if self._reader.problem is not None and self.ending is None:
             self.ending = self._reader.problem
         # The answer to a commit may have come: what has ended meanwhile need not wait for more.
-        self._commits.send(self._consumer)
+        self._commits.send(self._consumer, self._assignment.started)
         self._start()
 
     @property
