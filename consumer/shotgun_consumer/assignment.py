@@ -229,6 +229,11 @@ class Assignment:
         return sum(len(state.waiting) for state in self._states.values() if state.stopped is None)
 
     @property
+    def has_waiting(self) -> bool:
+        """Whether any event waits to be handed over, be it held back."""
+        return bool(self._shut) or any(map(_has_waiting, self._states.values()))
+
+    @property
     def starving(self) -> bool:
         """Whether a partition has nothing waiting while others have, so that what comes for it should be read soon."""
         return len(self._states) > 1 and any(
@@ -251,6 +256,10 @@ class Assignment:
         """Which event the group has come to, over all partitions here; None before anything was read."""
         points = [point for state in self._states.values() if (point := _reached(state)) is not None]
         return min(points, key=lambda point: point.event_id, default=None)
+
+
+def _has_waiting(state: PartitionState) -> bool:
+    return len(state.waiting) > 0
 
 
 def _reached(state: PartitionState) -> Reached | None:

@@ -29,6 +29,8 @@ class FloodGuard:
 
     def succeeded(self) -> None:
         """Take note of a call that needed no dead letter."""
+        if not self._aside and len(self._calls) == self._calls.maxlen:
+            return  # One more changes nothing; and if another thread is just adding one, this came before it.
         with self._lock:
             self._note(False)
 

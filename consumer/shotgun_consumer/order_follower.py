@@ -48,6 +48,8 @@ class OrderFollower:
 
     def follow(self) -> None:
         """Look at the orders, and do what they say."""
+        if self._watch.silent() and not self.paused:
+            return
         paused = self._watch.paused
         if paused and not self.paused:
             self._assignment.give_back(self._worker.withdraw())

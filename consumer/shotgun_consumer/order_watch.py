@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from .orders import GroupOrders, Place, Replay
+from .orders import GroupOrders, Place, Records, Replay
 
 
 class OrderWatch:
@@ -14,6 +14,12 @@ class OrderWatch:
         self._orders = orders
         self._resumed, self._skipped = orders.release
         self._begun: set[Place] = set()
+        self._looked_at: Records | None = None
+
+    def silent(self) -> bool:
+        """Whether nothing was ordered, and there is no news since this was last asked: the usual case, and cheap."""
+        before, self._looked_at = self._looked_at, self._orders.records
+        return before is self._looked_at and self._orders.quiet and not self._orders.has_replays
 
     @property
     def quiet(self) -> bool:

@@ -113,6 +113,11 @@ class GroupOrders:
         return self._quiet and self._board.records is self._seen
 
     @property
+    def records(self) -> Records:
+        """The newest records, of all groups: another view whenever there is news of whichever group."""
+        return self._board.records
+
+    @property
     def paused(self) -> str | None:
         """Why no event of the group may be started, for log and status; None when it may."""
         record = self._look().pause
@@ -137,6 +142,11 @@ class GroupOrders:
         """The order to pass this event over."""
         skips = self._look().skips
         return skips.get((partition, offset)) if skips else None
+
+    @property
+    def has_replays(self) -> bool:
+        """Whether any event of the group is to be run again."""
+        return bool(self._look().replays)
 
     def replays(self, partitions: Collection[int]) -> list[Replay]:
         """The events of these partitions that are to be run again, by their place. They stay until `replayed`.

@@ -211,7 +211,7 @@ class Session:
             self._aside.make_room()
         if self._orders.paused or self._member.succession.awaited:
             return
-        deliveries = self._assignment.startable(now)
+        deliveries = self._assignment.startable(now) if self._assignment.has_waiting else ()
         if deliveries:
             self._worker.hand_over(deliveries, self._completions)
 

@@ -18,7 +18,15 @@ class Gauges:
     """Reads the assignment and sets the gauges. Belongs to the group's thread."""
 
     def __init__(self, metrics: GroupMetrics, assignment: Assignment) -> None:
-        self._metrics = metrics
+        self._gauges = (
+            metrics.lag_seconds,
+            metrics.lag_offsets,
+            metrics.unfinished,
+            metrics.oldest_unfinished,
+            metrics.paused,
+            metrics.assigned,
+        )
+        self._shown: tuple[float, ...] = (-1.0,) * len(self._gauges)
         self._assignment = assignment
         self._watermarks: dict[int, tuple[int, float]] = {}
 
@@ -38,24 +46,21 @@ class Gauges:
                 since = since if known == watermark else now
                 self._watermarks[state.partition] = (watermark, since)
                 oldest = max(oldest, now - since)
-        self._metrics.lag_seconds.set(lag_seconds)
-        self._metrics.lag_offsets.set(lag_offsets)
-        self._metrics.unfinished.set(self._assignment.unfinished)
-        self._metrics.oldest_unfinished.set(oldest)
-        self._metrics.paused.set(sum(state.stopped is not None for state in self._assignment))
-        self._metrics.assigned.set(len(self._assignment))
+        stopped = sum(state.stopped is not None for state in self._assignment)
+        self._set(
+            lag_seconds, lag_offsets, self._assignment.unfinished, oldest, stopped, len(self._assignment)
+        )
 
     def clear(self) -> None:
         """Set everything to 0: nothing is assigned any more."""
-        for gauge in (
-            self._metrics.lag_seconds,
-            self._metrics.lag_offsets,
-            self._metrics.unfinished,
-            self._metrics.oldest_unfinished,
-            self._metrics.paused,
-            self._metrics.assigned,
-        ):
-            gauge.set(0)
+        self._set(*[0] * len(self._gauges))
+
+    def _set(self, *values: float) -> None:
+        for index, value in enumerate(values):
+            # A hundred idle groups have the same to say each second.
+            if value != self._shown[index]:
+                self._gauges[index].set(value)
+        self._shown = values
 
 
 def _end(consumer: Consumer, topic: str, partition: int) -> int:
