@@ -26,6 +26,7 @@ class Services:
         site: SandboxSite,
         folder: Path,
         plugins: Mapping[str, str],
+        session_timeout_ms: int = 6000,
         **consumer: Any,
     ) -> None:
         self._spawn = spawn
@@ -44,7 +45,10 @@ class Services:
                     "kafka": {
                         "bootstrap_servers": kafka.bootstrap_servers,
                         # A killed member holds its partition for so long.
-                        "consumer_properties": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000},
+                        "consumer_properties": {
+                            "session.timeout.ms": session_timeout_ms,
+                            "heartbeat.interval.ms": 1000,
+                        },
                     },
                     "stream": {
                         "topic": self.topic,

@@ -157,7 +157,9 @@ class Assignment:
                 self._shut.add(state.partition)
             room -= len(some)
             taken.extend(some)
-        self._next += 1
+        if taken:
+            # Not at each look: there are two in a round, so the same partition would come first each time.
+            self._next += 1
         return taken
 
     def _ahead(self) -> int:

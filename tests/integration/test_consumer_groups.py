@@ -112,18 +112,19 @@ def test_two_members_share_a_group_and_each_event_runs_once(
     # When another one joins in the middle
     second = team.run().wait_ready()
     wait_until(lambda: second.metric("assigned_partitions") == 1)
+    stream.publish(event(n) for n in range(1001, 1101))
     # Then they share the partitions, and the orderly hand-over repeats nothing
-    wait_until(lambda: len(team.counts("everything")) == 1000)
+    wait_until(lambda: len(team.counts("everything")) == 1100)
     stream.wait_for_no_lag(team.group("everything"))
     assert first.metric("assigned_partitions") == 1
     assert second.metric("events_total", outcome="succeeded") > 0
-    assert sum(team.counts("everything").values()) == 1000
+    assert sum(team.counts("everything").values()) == 1100
     # And when one leaves, the other takes over
     assert first.process.terminate() == 0
     wait_until(lambda: second.metric("assigned_partitions") == 2)
-    stream.publish(event(n) for n in range(1001, 1101))
-    wait_until(lambda: len(team.counts("everything")) == 1100)
-    assert sum(team.counts("everything").values()) == 1100
+    stream.publish(event(n) for n in range(1101, 1201))
+    wait_until(lambda: len(team.counts("everything")) == 1200)
+    assert sum(team.counts("everything").values()) == 1200
 
 
 def test_a_member_without_a_partition_is_ready_all_the_same(
