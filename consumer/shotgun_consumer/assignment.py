@@ -57,6 +57,8 @@ class Assignment:
         self._states: dict[int, PartitionState] = {}
         self._next = 0
         self._pace, self._returned = FIRST_AHEAD, 0
+        self.returned = 0
+        """How many results have come back, in all."""
         self._group = group
         self._turn = Turn() if turn is None else turn
         self._shut: set[int] = set()
@@ -109,6 +111,7 @@ class Assignment:
         if state is None or state.progress.epoch != delivery.epoch:
             return None
         self._returned += 1
+        self.returned += 1
         if result.outcome is None:
             self._keep(state, result, now)
         else:

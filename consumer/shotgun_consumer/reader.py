@@ -17,6 +17,9 @@ from .metrics import GroupMetrics
 log = logging.getLogger(__name__)
 
 FULL_SECONDS = 0.5
+RATE_SECONDS = 1.0
+FETCH_WAIT_SECONDS = 5.0
+"""The service's `fetch.wait.max.ms`."""
 BATCH = 500
 BUSY_BATCH = 100
 """While events run, their results wait for the thread that reads."""
@@ -36,6 +39,7 @@ class Reader:
         self._assignment = assignment
         self._metrics = metrics
         self._next_look = 0.0
+        self._since, self._counted, self._rate = 0.0, 0, 0.0
         self._said: set[int] = set()
         self.problem: str | None = None
 
@@ -46,7 +50,7 @@ class Reader:
 
     def read(self, wait: float) -> None:
         """Read what is there, or wait so many seconds for the first record. Kafka's callbacks come out of this."""
-        if not self.has_enough or self._assignment.starving:
+        if not self.has_enough or (self._assignment.starving and self._is_slow(time.monotonic())):
             # All partitions come out of one queue. What one of them has too much of is paused, so that it does not
             # stand in the way of another that has nothing.
             messages = self._poll(wait, BUSY_BATCH if self._assignment.started else BATCH)
@@ -61,6 +65,17 @@ class Reader:
         if messages:
             self._accept(messages)
         self._throttle()
+
+    def _is_slow(self, now: float) -> bool:
+        """Whether a paused partition has enough to do until it is fetched again.
+
+        That may take as long as a fetch of the others waits for news.
+        """
+        if now - self._since >= RATE_SECONDS:
+            returned = self._assignment.returned
+            self._rate = (returned - self._counted) / (now - self._since)
+            self._since, self._counted = now, returned
+        return self._rate * FETCH_WAIT_SECONDS < ENOUGH_QUEUED
 
     def _poll(self, wait: float, count: int) -> list[Message]:
         if count > 1 and wait <= 0:

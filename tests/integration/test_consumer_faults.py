@@ -162,7 +162,7 @@ def test_a_partition_with_a_backlog_does_not_keep_the_events_of_another_waiting(
     # Given a partition with a long backlog, which is worked at
     stream, backlog = EventStream(kafka, 2), 6_000
     team = Team(tmp_path, stream, spawn)
-    team.note_taker("busy", work=0.002)
+    team.note_taker("busy", work=0.03)
     stream.publish(event(2 * number) for number in range(1, backlog + 1))
     team.run()
     wait_until(lambda: len(team.notes("busy")) > 100)
