@@ -194,7 +194,7 @@ while number in (5, 6) and not os.path.exists({str(gate)!r}):
         on_failure="dead_letter",
     )
     stream.publish(changes(1, 600))
-    member = team.run("--set", "shutdown_timeout=4s")
+    member = team.run("--set", "shutdown_timeout=10s")
     wait_until(lambda: len(plugin.said("end")) == 598)
     # When the process is stopped
     assert member.process.terminate() == 0
