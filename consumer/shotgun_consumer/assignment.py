@@ -252,6 +252,15 @@ class Assignment:
         ]
         return min(dues, default=None)
 
+    def until_due(self, seconds: float, now: float) -> float:
+        """So long, but not longer than until the next retry is due.
+
+        One that is due already, and was not started, waits for something else, such as the answer to a commit; to look
+        for it again and again would take a whole core while Kafka is away.
+        """
+        due = self.due()
+        return seconds if due is None or due <= now else min(seconds, due - now)
+
     @property
     def unfinished(self) -> int:
         """Events that were read and have not ended."""

@@ -183,9 +183,7 @@ class Session:
             self._metrics.events[outcome.value].inc(count)
 
     def _until_due(self, seconds: float) -> float:
-        """So long, but not longer than until the next retry."""
-        due = self._assignment.due()
-        return seconds if due is None else max(0.0, min(seconds, due - time.monotonic()))
+        return self._assignment.until_due(seconds, time.monotonic())
 
     def _settle(self, result: Result, now: float) -> Outcome | None:
         """Take in one result. Returns how its event has ended, if it has and counts."""

@@ -108,6 +108,22 @@ def test_reading_goes_on_for_a_partition_that_has_nothing_while_another_has_a_ba
     assert not assignment.starving
 
 
+def test_a_retry_that_is_due_and_must_wait_for_a_commit_keeps_nobody_awake() -> None:
+    # Given as many events that are not committed as there may be, and a retry behind them
+    assignment = with_partition(max_uncommitted=1)
+    assignment.add(1, 0)
+    read(assignment, 0, 0)
+    read(assignment, 1, 0)
+    failed = first_startable(assignment)[0]
+    assignment.settle(Result(failed, None, "not yet", retry_after=2.0), 0.0)
+    other = assignment.startable(0.0)[0]
+    assert assignment.until_due(10.0, 0.5) == 1.5
+    assignment.settle(Result(other, Outcome.SUCCEEDED), 1.0)
+    # When it is due, then it does not start, and nobody looks for it all the time
+    assert assignment.startable(3.0) == []
+    assert assignment.until_due(10.0, 3.0) == 10.0
+
+
 def test_an_event_that_failed_stays_and_nothing_behind_it_is_handed_out() -> None:
     assignment = with_partition()
     for offset in range(3):
