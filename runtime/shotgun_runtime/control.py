@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from shotgun_runtime.backoff import Backoff
 from shotgun_runtime.errors import KafkaRefusedError, StreamError
 from shotgun_runtime.kafka import (
     BrokerWatch,
@@ -29,6 +31,7 @@ from shotgun_runtime.kafka import (
     new_producer,
     producer_config,
 )
+from shotgun_runtime.kafka_errors import is_leader_change
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.shutdown import Deadline
 from shotgun_schemas.control import ControlRecord, decode_record, encode_value
@@ -126,14 +129,19 @@ class ControlTopic:
         self._is_complete = True
 
     def _read_end(self, partition: TopicPartition, deadline: Deadline) -> int:
-        try:
-            _, end = self._consumer.get_watermark_offsets(partition, timeout=deadline.remaining())
-        except KafkaException as error:
-            self._check(error.args[0])
-            raise StreamError(
-                f"control topic {self._topic} cannot be read: {explain(error.args[0])}"
-            ) from None
-        return int(end)
+        backoff = Backoff(initial=0.1, maximum=1.0)
+        while True:
+            try:
+                _, end = self._consumer.get_watermark_offsets(partition, timeout=deadline.remaining())
+            except KafkaException as error:  # noqa: PERF203 - it is a network that is waited for
+                self._check(error.args[0])
+                if not is_leader_change(error.args[0]) or deadline.expired:
+                    raise StreamError(
+                        f"control topic {self._topic} cannot be read: {explain(error.args[0])}"
+                    ) from None
+                time.sleep(min(backoff.pause(), deadline.remaining()))
+            else:
+                return int(end)
 
     def poll(self) -> dict[str, ControlRecord | None]:
         """Apply what has arrived, without waiting, and return it; None stands for a record that was taken back.

@@ -39,6 +39,16 @@ _REFUSALS = frozenset(
 )
 
 
+_LEADER_CHANGES = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+    }
+)
+
+
 def explain(error: KafkaError) -> str:
     """Return what happened and what to look at, ending with librdkafka's own name and text for it."""
     plain = _PLAIN.get(error.code())
@@ -51,3 +61,8 @@ def explain(error: KafkaError) -> str:
 def is_refusal(error: KafkaError) -> bool:
     """Tell whether the cluster refused this user: trying again does not help."""
     return error.code() in _REFUSALS
+
+
+def is_leader_change(error: KafkaError) -> bool:
+    """Tell whether the partition's leader has just moved: the next try, a moment later, finds the new one."""
+    return error.code() in _LEADER_CHANGES
