@@ -9,7 +9,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 from shotgun_runtime.shutdown import Deadline
 
@@ -20,7 +19,7 @@ from .plugin_loop import PluginLoop
 from .steps import Blocking, Steps, Way
 from .stopped_lanes import StoppedLanes
 from .threads import Threads
-from .worker import defect, take_back
+from .worker import defect, stop_lane, take_back
 
 log = logging.getLogger(__name__)
 
@@ -193,14 +192,8 @@ class AsyncWorker:
         completions.flush()
 
     def _stop_lane(self, result: Result) -> Result:
-        stopped = result.delivery
         with self._lock:
-            withheld = take_back(
-                self._waiting,
-                lambda delivery: (delivery.partition, delivery.epoch) == (stopped.partition, stopped.epoch),
-            )
-            self._stopped.stop(stopped, withheld)
-        return replace(result, withheld=withheld)
+            return stop_lane(result, self._waiting, self._stopped)
 
 
 def _spare_the_collector(at_once: int) -> None:

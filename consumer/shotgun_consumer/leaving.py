@@ -6,7 +6,7 @@ import threading
 from typing import Protocol
 
 LEAVE_SECONDS = 30.0
-"""Leaving takes milliseconds; where Kafka is away, librdkafka gives up a request after this time at the latest."""
+"""Leaving takes milliseconds where Kafka answers; where it does not, close() may never return."""
 
 
 class Closable(Protocol):

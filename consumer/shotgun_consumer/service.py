@@ -43,6 +43,7 @@ from .plugin_mail import MailRoutes
 from .plugin_options import plugin_options
 from .plugin_set import PluginSet, report
 from .plugin_watch import PluginWatch
+from .reader import FETCH_WAIT_SECONDS
 from .stream import Stream
 from .succession import Succession, Version
 from .supervision import Supervision
@@ -298,7 +299,7 @@ def group_config(
     user = {**settings.kafka.properties, **settings.kafka.consumer_properties}
     defaults: dict[str, Any] = {
         # A hundred idle groups would otherwise ask the broker two hundred times a second for nothing.
-        "fetch.wait.max.ms": 5000,
+        "fetch.wait.max.ms": int(FETCH_WAIT_SECONDS * 1000),
         "max.poll.interval.ms": int(MAX_POLL_INTERVAL_SECONDS * 1000),
     }
     if str(user.get("group.protocol")).lower() != "consumer":

@@ -122,14 +122,18 @@ class Worker:
                 completions.flush()
 
     def _stop_lane(self, result: Result) -> Result:
-        stopped = result.delivery
         with self._lock:
-            withheld = take_back(
-                self._waiting,
-                lambda delivery: (delivery.partition, delivery.epoch) == (stopped.partition, stopped.epoch),
-            )
-            self._stopped.stop(stopped, withheld)
-        return replace(result, withheld=withheld)
+            return stop_lane(result, self._waiting, self._stopped)
+
+
+def stop_lane(result: Result, waiting: deque[Handed], lanes: StoppedLanes) -> Result:
+    """The result of an unfinished event, with what waits behind it. Whoever calls it holds the worker's lock."""
+    stopped = result.delivery
+    withheld = take_back(
+        waiting, lambda delivery: (delivery.partition, delivery.epoch) == (stopped.partition, stopped.epoch)
+    )
+    lanes.stop(stopped, withheld)
+    return replace(result, withheld=withheld)
 
 
 def take_back(waiting: deque[Handed], chosen: Callable[[Delivery], bool]) -> list[Delivery]:

@@ -38,7 +38,9 @@ def reader(consumer: Moving) -> ControlTopic:
 
 def test_a_leader_that_has_moved_is_asked_for_again() -> None:
     moving = Moving(KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
-    reader(moving).read_to_end(30)
+    topic = reader(moving)
+    topic.read_to_end(30)
+    assert topic.is_complete
 
 
 def test_what_does_not_pass_is_said_at_once() -> None:

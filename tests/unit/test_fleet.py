@@ -232,7 +232,7 @@ class Letters:
             raise self.error
 
     def of(self, group: str, plugin: str) -> DeadLetters:
-        raise NotImplementedError
+        raise AssertionError(f"{plugin} of {group} writes no dead letter here")
 
     def guard(self) -> FloodGuard:
         return FloodGuard()

@@ -150,7 +150,9 @@ def test_a_suspected_event_runs_alone_under_its_mark_and_the_others_when_kafka_k
 
 
 def test_with_each_commit_awaited_a_suspected_event_runs_too() -> None:
-    Owner(SUSPECTED, max_uncommitted=1).start_alone()
+    owner = Owner(SUSPECTED, max_uncommitted=1)
+    owner.start_alone()
+    assert len(owner.started) == 1
 
 
 def test_a_suspected_event_that_fails_has_returned_as_well() -> None:
