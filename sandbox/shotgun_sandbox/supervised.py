@@ -6,11 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from . import supervisor
+
+_FREEZE_SECONDS = 10.0
+_STOPPED = (b"T", b"t", b"Z", b"X")
 
 
 class SupervisedProcess:
@@ -73,6 +77,24 @@ class SupervisedProcess:
         if self.exit_code is None and self.pid:
             with suppress(ProcessLookupError):  # ended in this very moment
                 os.kill(self.pid, number)
+
+    def freeze(self) -> None:
+        """Stop the program until it is sent SIGCONT. Where the system has `/proc`, returns once no thread of it runs.
+
+        The signal alone is not enough: on a busy machine the other threads go on until the one that takes it up has its
+        turn, and a request is still answered.
+        """
+        self.send(signal.SIGSTOP)
+        deadline = time.monotonic() + _FREEZE_SECONDS
+        while self._runs() and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def _runs(self) -> bool:
+        # The state of a thread stands behind its name, which is in brackets and may hold anything.
+        with suppress(OSError):  # ended in this very moment
+            threads = Path(f"/proc/{self.pid}/task").glob("*/stat")
+            return any(stat.read_bytes().rpartition(b")")[2].split()[0] not in _STOPPED for stat in threads)
+        return False
 
     def close(self) -> None:
         """Kill the program if it still runs, and wait for its end. May be called again."""

@@ -143,7 +143,7 @@ class Broker:
     def pause(self) -> None:
         """Freeze Kafka: connections stay open and nothing answers, until `resume`."""
         if self._process is not None:
-            self._process.send(signal.SIGSTOP)
+            self._process.freeze()
 
     def resume(self) -> None:
         """Let a paused Kafka go on."""
