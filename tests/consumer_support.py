@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support import PATIENCE, Kafka, Process, wait_until
 
 from shotgun_consumer.cli import commands
-from shotgun_consumer.marks import Marks, decode_marks
+from shotgun_consumer.positions.marks import Marks, decode_marks
 from shotgun_runtime.cli import run_cli
 from shotgun_runtime.log import close_logging
 from shotgun_schemas import codec

@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 from producer_bench.stage import Service, service, until
 
-from shotgun_consumer.client_view import ClientView
+from shotgun_consumer.running.client_view import ClientView
 from shotgun_runtime.kafka import admin
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.topics import TopicSpec, ensure_topics

@@ -7,9 +7,9 @@ plugins can be imported, and tested with `shotgun_consumer.testing`, wherever Py
 from __future__ import annotations
 
 from .context import Context, Position
-from .decorator import on
 from .errors import RegistrationError
-from .registrar import Registrar
+from .plugins.decorator import on
+from .plugins.registrar import Registrar
 from .requests import DeadLetterRequest, RetryRequest
 
 __all__ = ["Context", "DeadLetterRequest", "Position", "Registrar", "RegistrationError", "RetryRequest", "on"]

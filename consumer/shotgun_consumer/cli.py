@@ -23,9 +23,6 @@ from shotgun_runtime.log import close_logging, configure_logging
 from shotgun_runtime.settings import Settings, require_consumer
 from shotgun_runtime.shutdown import Shutdown, signal_handlers
 
-from . import check as checking
-from . import dev as dev_run
-from . import try_event as trying
 from .commands.dead_letters import dead_letters
 from .commands.doctor import doctor
 from .commands.groups import groups
@@ -35,11 +32,14 @@ from .commands.positions import positions
 from .commands.replay import replay
 from .commands.rewind import rewind
 from .commands.tail import tail
-from .plugin_config import plugin_config
-from .plugin_loader import LoadedPlugin
-from .plugin_set import load_plugins
+from .plugins.plugin_config import plugin_config
+from .plugins.plugin_loader import LoadedPlugin
+from .plugins.plugin_set import load_plugins
 from .service import SERVICE, ConsumerService
 from .surroundings import Surroundings, TeamSurroundings
+from .trying import check as checking
+from .trying import dev as dev_run
+from .trying import try_event as trying
 
 log = logging.getLogger(__name__)
 

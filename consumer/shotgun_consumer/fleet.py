@@ -10,12 +10,12 @@ from shotgun_runtime.settings import ConsumerSettings
 from shotgun_runtime.shutdown import Deadline
 
 from .group import Group, GroupState
-from .merged import GroupPlan, plan_groups
 from .metrics import Metrics
-from .plugin_library import Broken, Change, Loaded, Removed
-from .plugin_loader import LoadedPlugin
-from .plugin_set import PluginSet, describe
-from .succession import Version
+from .plugins.plugin_library import Broken, Change, Loaded, Removed
+from .plugins.plugin_loader import LoadedPlugin
+from .plugins.plugin_set import PluginSet, describe
+from .running.merged import GroupPlan, plan_groups
+from .running.succession import Version
 
 log = logging.getLogger(__name__)
 

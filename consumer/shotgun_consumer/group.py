@@ -16,16 +16,16 @@ from shotgun_runtime.errors import StreamError
 from shotgun_runtime.kafka import explain
 from shotgun_runtime.shutdown import Deadline
 
-from .hold import HoldWatch, hold_reason
-from .member import MakeConsumer, Member
 from .metrics import GroupMetrics
-from .placement import Hold, Witness
-from .plugin_loop import CANCEL_SECONDS
-from .positions import Positions
-from .session import Session
+from .orders.hold import HoldWatch, hold_reason
+from .partitions.member import MakeConsumer, Member
+from .partitions.session import Session
+from .positions.placement import Hold, Witness
+from .positions.positions import Positions
+from .running.plugin_loop import CANCEL_SECONDS
+from .running.succession import Version
+from .running.worker import AnyWorker
 from .stream import REFRESH_SECONDS, Stream
-from .succession import Version
-from .worker import AnyWorker
 
 log = logging.getLogger(__name__)
 

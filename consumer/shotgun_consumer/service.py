@@ -25,27 +25,27 @@ from shotgun_runtime.shutdown import Shutdown
 from shotgun_schemas.codec import Decoder
 from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 
-from .async_worker import AsyncWorker
-from .event_runner import EventRunner
 from .fleet import Fleet
 from .group import Group, GroupState
-from .header_filter import wanted_by
-from .member import MakeConsumer, Member
-from .merged import GroupPlan, MergedRunner, Part, check_groups, events_at_once, qualified
 from .metrics import Metrics
-from .ordered_run import OrderedRun
-from .oversize import RowCompleter
-from .plugin_config import plugin_config
-from .plugin_files import find_plugin_files
-from .plugin_library import PluginLibrary
-from .plugin_loader import LoadedPlugin
-from .plugin_mail import MailRoutes
-from .plugin_options import plugin_options
-from .plugin_set import PluginSet, report
-from .plugin_watch import PluginWatch
-from .reader import FETCH_WAIT_SECONDS
+from .partitions.member import MakeConsumer, Member
+from .partitions.reader import FETCH_WAIT_SECONDS
+from .plugins.plugin_config import plugin_config
+from .plugins.plugin_files import find_plugin_files
+from .plugins.plugin_library import PluginLibrary
+from .plugins.plugin_loader import LoadedPlugin
+from .plugins.plugin_mail import MailRoutes
+from .plugins.plugin_options import plugin_options
+from .plugins.plugin_set import PluginSet, report
+from .plugins.plugin_watch import PluginWatch
+from .running.async_worker import AsyncWorker
+from .running.event_runner import EventRunner
+from .running.header_filter import wanted_by
+from .running.merged import GroupPlan, MergedRunner, Part, check_groups, events_at_once, qualified
+from .running.ordered_run import OrderedRun
+from .running.oversize import RowCompleter
+from .running.succession import Succession, Version
 from .stream import Stream
-from .succession import Succession, Version
 from .supervision import Supervision
 from .surroundings import Surroundings
 

@@ -24,7 +24,7 @@ from shotgun_runtime.topics import TopicIdentity, TopicSpec, ensure_topics, topi
 from shotgun_schemas import control
 from shotgun_schemas.control import ControlRecord
 
-from .placement import Witness
+from .positions.placement import Witness
 
 log = logging.getLogger(__name__)
 

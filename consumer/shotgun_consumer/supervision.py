@@ -9,15 +9,15 @@ from shotgun_runtime.errors import StreamError
 from shotgun_runtime.secret import Redactor
 from shotgun_runtime.settings import Settings
 
-from .call_watch import CallWatch
-from .failure_handler import FailureHandler
-from .flood_guard import FloodGuard
 from .metrics import GroupMetrics
-from .orders import GroupOrders, Noticeboard
-from .plugin_loader import LoadedPlugin
-from .plugin_options import plugin_options, puts_aside, unmatched_patterns
+from .orders.orders import GroupOrders, Noticeboard
+from .partitions.turn import Turn
+from .plugins.plugin_loader import LoadedPlugin
+from .plugins.plugin_options import plugin_options, puts_aside, unmatched_patterns
+from .running.call_watch import CallWatch
+from .running.failure_handler import FailureHandler
+from .running.flood_guard import FloodGuard
 from .surroundings import Letters
-from .turn import Turn
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from typing import Protocol
 from shotgun_runtime.kafka import BrokerWatch
 from shotgun_runtime.settings import Settings
 
-from .connections import Connect, connector
-from .dead_letter_writer import DeadLetterWriter, GroupDeadLetters
-from .failure_handler import DeadLetters
-from .flood_guard import FloodGuard
-from .plugin_loader import LoadedPlugin
-from .positions import Positions
-from .steps import Way
+from .plugins.plugin_loader import LoadedPlugin
+from .positions.positions import Positions
+from .running.connections import Connect, connector
+from .running.dead_letter_writer import DeadLetterWriter, GroupDeadLetters
+from .running.failure_handler import DeadLetters
+from .running.flood_guard import FloodGuard
+from .running.steps import Way
 from .stream import Stream
 
 

@@ -23,6 +23,11 @@ FIELDS: tuple[str, ...] = (
 """The fields that the producer asks the site for: those of the classic daemon, and `description`."""
 
 
+def event_id_of(key: bytes | None) -> int | None:
+    """The event id in a record's key; None when it holds none."""
+    return int(key) if key and key.isdigit() else None
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A row exactly as the site sent it: JSON types only, dates still text.

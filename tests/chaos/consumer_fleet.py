@@ -18,7 +18,7 @@ from consumer_stream import PARTITIONS, Publisher
 from consumer_support import Member, Team
 from support import PATIENCE, Process, wait_until
 
-from shotgun_consumer.marks import decode_marks
+from shotgun_consumer.positions.marks import decode_marks
 from shotgun_sandbox.broker import Broker
 
 MAX_UNCOMMITTED = 20

@@ -17,7 +17,9 @@ SECOND_AT = 1_000_000_000
 
 
 def log(at: int, said: str) -> str:
-    return f"1970-01-01T00:00:{at:02}.000Z INFO     shotgun_consumer.session: Group {GROUP}: {said}"
+    return (
+        f"1970-01-01T00:00:{at:02}.000Z INFO     shotgun_consumer.partitions.session: Group {GROUP}: {said}"
+    )
 
 
 def lives_of(*members: tuple[int, Sequence[str], int | None]) -> Lives:

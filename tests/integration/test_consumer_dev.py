@@ -9,8 +9,8 @@ import pytest
 from consumer_support import EventStream, Member, Team, control_records, event
 from support import Kafka, Process, wait_until
 
-from shotgun_consumer.dev_settings import user_word
-from shotgun_consumer.group_positions import group_names
+from shotgun_consumer.positions.group_positions import group_names
+from shotgun_consumer.trying.dev_settings import user_word
 
 pytestmark = pytest.mark.kafka
 

@@ -12,7 +12,7 @@ from confluent_kafka.admin import NewTopic
 from consumer_support import EventStream, Team, event
 from support import PATIENCE, Kafka, Process, wait_until
 
-from shotgun_consumer.marks import Marks, encode_marks
+from shotgun_consumer.positions.marks import Marks, encode_marks
 from shotgun_runtime.topics import topic_identity
 from shotgun_schemas.checkpoint import CHECKPOINT_KEY, Backfill, Checkpoint, encode_checkpoint
 

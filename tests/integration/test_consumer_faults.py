@@ -10,7 +10,7 @@ import pytest
 from consumer_support import EventStream, Team, event
 from support import Kafka, Process, wait_until
 
-from shotgun_consumer.marks import Marks, encode_marks
+from shotgun_consumer.positions.marks import Marks, encode_marks
 from shotgun_sandbox.broker import Broker
 
 pytestmark = pytest.mark.kafka

@@ -14,7 +14,7 @@ import pytest
 from consumer_support import EventStream, Team, control_records, event
 from support import Kafka, Process, wait_until
 
-from shotgun_consumer.marks import Marks, encode_marks
+from shotgun_consumer.positions.marks import Marks, encode_marks
 from shotgun_runtime.control import ControlWriter
 from shotgun_runtime.settings import load_settings
 from shotgun_runtime.stream_topics import control_topic

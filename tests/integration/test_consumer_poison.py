@@ -10,8 +10,8 @@ import pytest
 from consumer_support import Commands, EventStream, Member, Team, control_records, event
 from support import Kafka, Process, wait_until
 
-from shotgun_consumer.marks import NO_MARKS
-from shotgun_consumer.poison import POISON_FROM
+from shotgun_consumer.positions.marks import NO_MARKS
+from shotgun_consumer.running.poison import POISON_FROM
 
 pytestmark = pytest.mark.kafka
 

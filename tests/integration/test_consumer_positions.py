@@ -12,8 +12,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from consumer_support import EventStream, Team, control_records, event
 from support import PATIENCE, Kafka, Process, wait_until
 
-from shotgun_consumer import positions
-from shotgun_consumer.positions import bounds
+from shotgun_consumer.positions import positions
+from shotgun_consumer.positions.positions import bounds
 from shotgun_sandbox.broker import Broker
 from shotgun_schemas.topics import EVENTS_SETTINGS
 

@@ -10,7 +10,7 @@ import pytest
 from consumer_support import EventStream, Team, control_records, event
 from support import PATIENCE, Kafka, Process
 
-from shotgun_consumer.marks import Marks, encode_marks
+from shotgun_consumer.positions.marks import Marks, encode_marks
 
 pytestmark = pytest.mark.kafka
 

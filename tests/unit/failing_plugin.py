@@ -10,19 +10,19 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from shotgun_consumer.call_watch import CallWatch
-from shotgun_consumer.connections import connector
-from shotgun_consumer.delivery import Delivery, Result
-from shotgun_consumer.event_runner import EventRunner
-from shotgun_consumer.failure_handler import FailedCall, FailureHandler
-from shotgun_consumer.flood_guard import FloodGuard
 from shotgun_consumer.metrics import Metrics
-from shotgun_consumer.ordered_run import OrderedRun
-from shotgun_consumer.orders import GroupOrders
-from shotgun_consumer.oversize import RowCompleter
-from shotgun_consumer.plugin_loader import LoadedPlugin
-from shotgun_consumer.plugin_options import plugin_options
-from shotgun_consumer.registrar import Api, make_registrar
+from shotgun_consumer.orders.orders import GroupOrders
+from shotgun_consumer.plugins.plugin_loader import LoadedPlugin
+from shotgun_consumer.plugins.plugin_options import plugin_options
+from shotgun_consumer.plugins.registrar import Api, make_registrar
+from shotgun_consumer.running.call_watch import CallWatch
+from shotgun_consumer.running.connections import connector
+from shotgun_consumer.running.delivery import Delivery, Result
+from shotgun_consumer.running.event_runner import EventRunner
+from shotgun_consumer.running.failure_handler import FailedCall, FailureHandler
+from shotgun_consumer.running.flood_guard import FloodGuard
+from shotgun_consumer.running.ordered_run import OrderedRun
+from shotgun_consumer.running.oversize import RowCompleter
 from shotgun_runtime.errors import StreamError
 from shotgun_runtime.settings import Settings, ShotgunSettings
 from shotgun_schemas.codec import Decoder, encode

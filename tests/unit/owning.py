@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shotgun_consumer.assignment import Assignment
-from shotgun_consumer.delivery import Delivery
+from shotgun_consumer.partitions.assignment import Assignment
+from shotgun_consumer.running.delivery import Delivery
 
 
 def acknowledge(assignment: Assignment, now: float = 0.0) -> None:

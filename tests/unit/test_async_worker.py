@@ -15,12 +15,13 @@ import pytest
 from failing_plugin import ROW, Plugin
 from support import PATIENCE, wait_until
 
-from shotgun_consumer import Context, plugin_loop
-from shotgun_consumer.async_worker import AsyncWorker
-from shotgun_consumer.completions import Completions
-from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.succession import Succession, Version
-from shotgun_consumer.worker import Worker
+from shotgun_consumer import Context
+from shotgun_consumer.running import plugin_loop
+from shotgun_consumer.running.async_worker import AsyncWorker
+from shotgun_consumer.running.completions import Completions
+from shotgun_consumer.running.delivery import Delivery, Outcome, Result
+from shotgun_consumer.running.succession import Succession, Version
+from shotgun_consumer.running.worker import Worker
 from shotgun_schemas import headers
 from shotgun_schemas.codec import FINGERPRINT, encode
 from shotgun_schemas.event import Event

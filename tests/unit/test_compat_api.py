@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from shotgun_consumer.client_view import ClientView
-from shotgun_consumer.plugin_config import plugin_config
-from shotgun_consumer.plugin_files import find_plugin_files
-from shotgun_consumer.plugin_set import PluginSet, load_plugins
+from shotgun_consumer.plugins.plugin_config import plugin_config
+from shotgun_consumer.plugins.plugin_files import find_plugin_files
+from shotgun_consumer.plugins.plugin_set import PluginSet, load_plugins
+from shotgun_consumer.running.client_view import ClientView
 from shotgun_consumer.testing import PluginHarness, events
 from shotgun_runtime.settings import ConsumerSettings, Settings
 from shotgun_sandbox.site.shapes import rows

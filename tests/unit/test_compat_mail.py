@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from smtp_server import Mailbox, serving
 
-from shotgun_consumer.plugin_files import PluginFile
-from shotgun_consumer.plugin_loader import LoadedPlugin, load_plugin
-from shotgun_consumer.plugin_mail import MailRoutes
+from shotgun_consumer.plugins.plugin_files import PluginFile
+from shotgun_consumer.plugins.plugin_loader import LoadedPlugin, load_plugin
+from shotgun_consumer.plugins.plugin_mail import MailRoutes
 from shotgun_runtime.log import close_logging, configure_logging
 from shotgun_runtime.settings import LoggingSettings
 

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from shotgun_consumer.connections import connector
-from shotgun_consumer.plugin_config import plugin_config
-from shotgun_consumer.plugin_files import find_plugin_files
-from shotgun_consumer.plugin_set import PluginSet, load_plugins, report
+from shotgun_consumer.plugins.plugin_config import plugin_config
+from shotgun_consumer.plugins.plugin_files import find_plugin_files
+from shotgun_consumer.plugins.plugin_set import PluginSet, load_plugins, report
+from shotgun_consumer.running.connections import connector
 from shotgun_consumer.service import ConsumerService
 from shotgun_consumer.surroundings import TeamSurroundings
 from shotgun_consumer.testing import FakeSite, PluginHarness, events

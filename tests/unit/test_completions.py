@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from shotgun_consumer.completions import Completions
-from shotgun_consumer.delivery import Delivery, Outcome, Result
+from shotgun_consumer.running.completions import Completions
+from shotgun_consumer.running.delivery import Delivery, Outcome, Result
 
 RESULT = Result(Delivery(0, 0, 1, b"1", b"", {}, 0.0), Outcome.SUCCEEDED)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from owning import acknowledge, first_startable
 
-from shotgun_consumer.assignment import Assignment
-from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.partition_state import MAX_QUEUED_EVENTS
-from shotgun_consumer.placement import Hold, Known, Placed, Witness, place
+from shotgun_consumer.partitions.assignment import Assignment
+from shotgun_consumer.partitions.partition_state import MAX_QUEUED_EVENTS
+from shotgun_consumer.positions.placement import Hold, Known, Placed, Witness, place
+from shotgun_consumer.running.delivery import Delivery, Outcome, Result
 from shotgun_runtime.topics import TopicIdentity
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from shotgun_consumer.classic_conf import ClassicConf
-from shotgun_consumer.classic_import import Origin, left_out, origins
-from shotgun_consumer.classic_state import ClassicState, PluginState, read_state
-from shotgun_consumer.classic_yaml import convert, render
+from shotgun_consumer.classic.classic_conf import ClassicConf
+from shotgun_consumer.classic.classic_import import Origin, left_out, origins
+from shotgun_consumer.classic.classic_state import ClassicState, PluginState, read_state
+from shotgun_consumer.classic.classic_yaml import convert, render
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import Settings
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import shotgun_api3
 
-from shotgun_consumer.client_view import ClientView
+from shotgun_consumer.running.client_view import ClientView
 from shotgun_schemas.codec import Decoder, encode
 from shotgun_schemas.event import FIELDS, Event
 

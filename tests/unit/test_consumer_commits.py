@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotgun_consumer.commits import QUIET_SECONDS, CommitPipeline
-from shotgun_consumer.progress import Progress, Snapshot
+from shotgun_consumer.partitions.commits import QUIET_SECONDS, CommitPipeline
+from shotgun_consumer.partitions.progress import Progress, Snapshot
 
 
 class Member:

@@ -13,12 +13,12 @@ from failing_plugin import ROW, Plugin
 from support import wait_until
 
 from shotgun_consumer import Context, Position
-from shotgun_consumer.completions import Completions
-from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.header_filter import wanted_by
 from shotgun_consumer.metrics import DEFINITIONS
-from shotgun_consumer.registrar import make_registrar
-from shotgun_consumer.worker import Worker
+from shotgun_consumer.plugins.registrar import make_registrar
+from shotgun_consumer.running.completions import Completions
+from shotgun_consumer.running.delivery import Delivery, Outcome, Result
+from shotgun_consumer.running.header_filter import wanted_by
+from shotgun_consumer.running.worker import Worker
 from shotgun_schemas import headers
 from shotgun_schemas.codec import encode_without_meta
 from shotgun_schemas.event import Event

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shotgun_consumer.filters import FilterError, parse_filter
+from shotgun_consumer.plugins.filters import FilterError, parse_filter
 
 T = "Shotgun_Task_Change"
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from owning import first_startable
 
-from shotgun_consumer.assignment import Assignment
-from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.lanes import Lanes
+from shotgun_consumer.partitions.assignment import Assignment
+from shotgun_consumer.partitions.lanes import Lanes
+from shotgun_consumer.running.delivery import Delivery, Outcome, Result
 from shotgun_schemas import headers
 
 

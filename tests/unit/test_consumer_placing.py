@@ -9,13 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotgun_consumer.group_move import Move
-from shotgun_consumer.marks import Marks
-from shotgun_consumer.placing import Placing, forgotten
-from shotgun_consumer.position import Position
-from shotgun_consumer.positions_file import LATE_IDS, Export, FirstUnfinished, GroupExport, decode, encode
-from shotgun_consumer.reach import Reach
-from shotgun_consumer.topic_reader import Record
+from shotgun_consumer.positions.group_move import Move
+from shotgun_consumer.positions.marks import Marks
+from shotgun_consumer.positions.placing import Placing, forgotten
+from shotgun_consumer.positions.position import Position
+from shotgun_consumer.positions.positions_file import (
+    LATE_IDS,
+    Export,
+    FirstUnfinished,
+    GroupExport,
+    decode,
+    encode,
+)
+from shotgun_consumer.positions.reach import Reach
+from shotgun_consumer.positions.topic_reader import Record
 from shotgun_schemas.checkpoint import Backfill, Checkpoint
 
 

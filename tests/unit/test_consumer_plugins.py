@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from shotgun_consumer.plugin_files import PluginFile, find_plugin_files, plugin_folders
-from shotgun_consumer.plugin_loader import (
+from shotgun_consumer.plugins.plugin_files import PluginFile, find_plugin_files, plugin_folders
+from shotgun_consumer.plugins.plugin_loader import (
     LoadedPlugin,
     NotAPluginError,
     PluginError,
     load_plugin,
 )
-from shotgun_consumer.plugin_modules import offer_helpers
-from shotgun_consumer.registrar import Api, RegistrationError, make_registrar
-from shotgun_consumer.signatures import CallStyle
+from shotgun_consumer.plugins.plugin_modules import offer_helpers
+from shotgun_consumer.plugins.registrar import Api, RegistrationError, make_registrar
+from shotgun_consumer.plugins.signatures import CallStyle
 from shotgun_runtime.errors import ConfigurationError
 
 REGISTER = "def registerCallbacks(reg):\n    reg.registerCallback('name', 'key', call)\n"

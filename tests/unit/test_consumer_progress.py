@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotgun_consumer.marks import MAX_CHARACTERS, Marks, decode_marks, encode_marks
-from shotgun_consumer.progress import Progress
+from shotgun_consumer.partitions.progress import Progress
+from shotgun_consumer.positions.marks import MAX_CHARACTERS, Marks, decode_marks, encode_marks
 
 
 def ahead(progress: Progress, offsets: Iterable[int]) -> set[int]:
@@ -229,7 +229,7 @@ def test_what_ends_while_a_snapshot_is_written_down_does_not_get_into_half_of_it
         progress.finish(late, 1)
         return encode_marks(watermark, marks)
 
-    monkeypatch.setattr("shotgun_consumer.progress.encode_marks", interrupted)
+    monkeypatch.setattr("shotgun_consumer.partitions.progress.encode_marks", interrupted)
     snapshot = progress.snapshot()
     marks = decode_marks(snapshot.watermark, snapshot.metadata)
     assert (snapshot.watermark, marks) == (0, Marks(top=2, unfinished=(1,)))

@@ -9,7 +9,7 @@ import pytest
 
 from shotgun_consumer.commands.options import parse_since, parse_time
 from shotgun_consumer.event_line import event_line
-from shotgun_consumer.hold import LEASE_SECONDS, HoldWatch
+from shotgun_consumer.orders.hold import LEASE_SECONDS, HoldWatch
 from shotgun_schemas.control import ControlRecord
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=timezone.utc)

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from shotgun_consumer.cli import commands
-from shotgun_consumer.dev_settings import dev_settings, free_team, user_word
+from shotgun_consumer.trying.dev_settings import dev_settings, free_team, user_word
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import Settings
 

@@ -9,10 +9,10 @@ from failing_plugin import GROUP, ROW, Board, Plugin
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.flood_guard import FloodGuard
-from shotgun_consumer.history import only
-from shotgun_consumer.orders import GroupOrders, Replay, records_of
+from shotgun_consumer.orders.orders import GroupOrders, Replay, records_of
+from shotgun_consumer.running.delivery import Delivery, Outcome, Result
+from shotgun_consumer.running.flood_guard import FloodGuard
+from shotgun_consumer.running.history import only
 from shotgun_schemas import control, headers
 from shotgun_schemas.codec import encode, encode_without_meta
 from shotgun_schemas.event import Event

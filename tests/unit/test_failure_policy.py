@@ -12,11 +12,11 @@ from failing_plugin import ROW, Plugin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shotgun_consumer.delivery import Delivery, Outcome
-from shotgun_consumer.history import POISON
-from shotgun_consumer.plugin_options import plugin_options, unmatched_patterns
-from shotgun_consumer.policy import FailureOptions, FailureRules, Verdict, failure_rules, is_called
+from shotgun_consumer.plugins.plugin_options import plugin_options, unmatched_patterns
+from shotgun_consumer.plugins.policy import FailureOptions, FailureRules, Verdict, failure_rules, is_called
 from shotgun_consumer.requests import DeadLetterRequest, RetryRequest
+from shotgun_consumer.running.delivery import Delivery, Outcome
+from shotgun_consumer.running.history import POISON
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import Settings
 from shotgun_schemas.codec import encode

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from shotgun_consumer.failure_handler import DeadLetters
 from shotgun_consumer.fleet import Fleet
-from shotgun_consumer.flood_guard import FloodGuard
 from shotgun_consumer.group import GroupState
-from shotgun_consumer.merged import GroupPlan
 from shotgun_consumer.metrics import Metrics
-from shotgun_consumer.plugin_library import Broken, Loaded, Removed
-from shotgun_consumer.plugin_loader import LoadedPlugin, PluginError
-from shotgun_consumer.plugin_set import PluginSet
-from shotgun_consumer.registrar import make_registrar
-from shotgun_consumer.succession import Succession, Version
+from shotgun_consumer.plugins.plugin_library import Broken, Loaded, Removed
+from shotgun_consumer.plugins.plugin_loader import LoadedPlugin, PluginError
+from shotgun_consumer.plugins.plugin_set import PluginSet
+from shotgun_consumer.plugins.registrar import make_registrar
+from shotgun_consumer.running.failure_handler import DeadLetters
+from shotgun_consumer.running.flood_guard import FloodGuard
+from shotgun_consumer.running.merged import GroupPlan
+from shotgun_consumer.running.succession import Succession, Version
 from shotgun_consumer.supervision import Supervision
 from shotgun_runtime.errors import KafkaRefusedError, StreamError
 from shotgun_runtime.settings import Settings

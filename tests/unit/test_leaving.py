@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from shotgun_consumer.leaving import leave
+from shotgun_consumer.partitions.leaving import leave
 
 
 class Client:

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from failing_plugin import GROUP, Board
 
-from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.history import History, only
-from shotgun_consumer.merged import MergedRunner, Part, check_groups, plan_groups, qualified
-from shotgun_consumer.ordered_run import OrderedRun
-from shotgun_consumer.orders import GroupOrders
-from shotgun_consumer.plugin_loader import LoadedPlugin
-from shotgun_consumer.registrar import make_registrar
-from shotgun_consumer.steps import Steps
-from shotgun_consumer.succession import Succession, Version
+from shotgun_consumer.orders.orders import GroupOrders
+from shotgun_consumer.plugins.plugin_loader import LoadedPlugin
+from shotgun_consumer.plugins.registrar import make_registrar
+from shotgun_consumer.running.delivery import Delivery, Outcome, Result
+from shotgun_consumer.running.history import History, only
+from shotgun_consumer.running.merged import MergedRunner, Part, check_groups, plan_groups, qualified
+from shotgun_consumer.running.ordered_run import OrderedRun
+from shotgun_consumer.running.steps import Steps
+from shotgun_consumer.running.succession import Succession, Version
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import ConsumerSettings
 from shotgun_schemas import control

@@ -8,14 +8,14 @@ import pytest
 from failing_plugin import GROUP, Board
 from owning import acknowledge
 
-from shotgun_consumer.assignment import Assignment
-from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.marks import Marks
-from shotgun_consumer.member import Member
-from shotgun_consumer.order_follower import OrderFollower
-from shotgun_consumer.orders import GroupOrders, Replay
-from shotgun_consumer.succession import Succession, Version
-from shotgun_consumer.worker import Worker
+from shotgun_consumer.orders.orders import GroupOrders, Replay
+from shotgun_consumer.partitions.assignment import Assignment
+from shotgun_consumer.partitions.member import Member
+from shotgun_consumer.partitions.order_follower import OrderFollower
+from shotgun_consumer.positions.marks import Marks
+from shotgun_consumer.running.delivery import Delivery, Outcome, Result
+from shotgun_consumer.running.succession import Succession, Version
+from shotgun_consumer.running.worker import Worker
 from shotgun_schemas import control
 
 NO_KAFKA: Any = None

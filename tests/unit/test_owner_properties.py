@@ -10,10 +10,10 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shotgun_consumer.assignment import Assignment
-from shotgun_consumer.commits import Commit
-from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.marks import decode_marks
+from shotgun_consumer.partitions.assignment import Assignment
+from shotgun_consumer.partitions.commits import Commit
+from shotgun_consumer.positions.marks import decode_marks
+from shotgun_consumer.running.delivery import Delivery, Outcome, Result
 from shotgun_schemas import headers
 
 PARTITIONS = 3

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from shotgun_consumer import Context, DeadLetterRequest, Position, RegistrationError, RetryRequest, on
-from shotgun_consumer.plugin_files import PluginFile, find_plugin_files
-from shotgun_consumer.plugin_loader import (
+from shotgun_consumer.plugins.plugin_files import PluginFile, find_plugin_files
+from shotgun_consumer.plugins.plugin_loader import (
     LoadedPlugin,
     NotAPluginError,
     PluginError,
     load_plugin,
 )
-from shotgun_consumer.registrar import CallbackSpec, make_registrar
-from shotgun_consumer.signatures import CallStyle
+from shotgun_consumer.plugins.registrar import CallbackSpec, make_registrar
+from shotgun_consumer.plugins.signatures import CallStyle
 
 HEAD = "from shotgun_consumer import Context, on\n"
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from shotgun_consumer.cli import commands
-from shotgun_consumer.plugin_files import PluginFile
-from shotgun_consumer.plugin_loader import PluginError, import_plugin
-from shotgun_consumer.python2 import leftovers
+from shotgun_consumer.plugins.plugin_files import PluginFile
+from shotgun_consumer.plugins.plugin_loader import PluginError, import_plugin
+from shotgun_consumer.plugins.python2 import leftovers
 from shotgun_runtime.cli import run_cli
 
 MODERN = """

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shotgun_consumer.plugin_files import PluginFile
-from shotgun_consumer.plugin_loader import load_plugin
+from shotgun_consumer.plugins.plugin_files import PluginFile
+from shotgun_consumer.plugins.plugin_loader import load_plugin
 from shotgun_consumer.testing import PluginHarness, events
 
 pytest_plugins = ["pytester"]

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import shotgun_api3
 
-from shotgun_consumer.client_view import ClientView
-from shotgun_consumer.plugin_loader import PluginError
+from shotgun_consumer.plugins.plugin_loader import PluginError
+from shotgun_consumer.running.client_view import ClientView
 from shotgun_consumer.testing import FakeSite, PluginHarness, Write, events
 
 ROOT = Path(__file__).parents[2]

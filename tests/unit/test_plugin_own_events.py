@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import shotgun_api3
 
-from shotgun_consumer.own_events import OwnEvents, find_script_id
+from shotgun_consumer.running.own_events import OwnEvents, find_script_id
 from shotgun_sandbox.site import SandboxSite
 
 

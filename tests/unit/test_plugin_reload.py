@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from shotgun_consumer.plugin_library import Broken, Change, Loaded, PluginLibrary, Removed
-from shotgun_consumer.plugin_loader import LoadedPlugin
+from shotgun_consumer.plugins.plugin_library import Broken, Change, Loaded, PluginLibrary, Removed
+from shotgun_consumer.plugins.plugin_loader import LoadedPlugin
 from shotgun_runtime.settings import ConsumerSettings
 
 PLUGIN = """

@@ -13,7 +13,7 @@ import pytest
 import shotgun_api3
 
 from shotgun_consumer.cli import commands
-from shotgun_consumer.recording import FIRST_MADE_ID
+from shotgun_consumer.trying.recording import FIRST_MADE_ID
 from shotgun_runtime.cli import run_cli
 from shotgun_sandbox.site import SandboxSite
 

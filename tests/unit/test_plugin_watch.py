@@ -13,9 +13,9 @@ import pytest
 import watchfiles
 from support import PATIENCE, wait_until
 
-from shotgun_consumer import plugin_watch
-from shotgun_consumer.plugin_library import Change, Loaded, PluginLibrary, Removed
-from shotgun_consumer.plugin_watch import How, PluginWatch
+from shotgun_consumer.plugins import plugin_watch
+from shotgun_consumer.plugins.plugin_library import Change, Loaded, PluginLibrary, Removed
+from shotgun_consumer.plugins.plugin_watch import How, PluginWatch
 from shotgun_runtime.settings import ConsumerSettings
 
 PLUGIN = "VERSION = {}\ndef registerCallbacks(reg):\n    pass\n"

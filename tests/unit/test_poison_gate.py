@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from owning import acknowledge
 
-from shotgun_consumer.assignment import Assignment
-from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.gate import ALONE_SECONDS
-from shotgun_consumer.history import POISON
-from shotgun_consumer.marks import NO_MARKS, Marks, decode_marks
-from shotgun_consumer.partition_state import PartitionState
-from shotgun_consumer.turn import Turn
+from shotgun_consumer.partitions.assignment import Assignment
+from shotgun_consumer.partitions.gate import ALONE_SECONDS
+from shotgun_consumer.partitions.partition_state import PartitionState
+from shotgun_consumer.partitions.turn import Turn
+from shotgun_consumer.positions.marks import NO_MARKS, Marks, decode_marks
+from shotgun_consumer.running.delivery import Delivery, Outcome, Result
+from shotgun_consumer.running.history import POISON
 
 GROUP, OTHER = "anim.notify", "anim.other"
 SUSPECTED = Marks(unclean=2)

@@ -10,17 +10,17 @@ from failing_plugin import Board
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shotgun_consumer.aside import Aside
-from shotgun_consumer.assignment import Assignment
-from shotgun_consumer.commits import Commit
-from shotgun_consumer.delivery import Delivery, Outcome, Result
-from shotgun_consumer.history import POISON
-from shotgun_consumer.marks import decode_marks
-from shotgun_consumer.member import Member
-from shotgun_consumer.orders import GroupOrders
-from shotgun_consumer.poison import POISON_FROM
-from shotgun_consumer.succession import Succession, Version
-from shotgun_consumer.turn import Turn
+from shotgun_consumer.orders.orders import GroupOrders
+from shotgun_consumer.partitions.aside import Aside
+from shotgun_consumer.partitions.assignment import Assignment
+from shotgun_consumer.partitions.commits import Commit
+from shotgun_consumer.partitions.member import Member
+from shotgun_consumer.partitions.turn import Turn
+from shotgun_consumer.positions.marks import decode_marks
+from shotgun_consumer.running.delivery import Delivery, Outcome, Result
+from shotgun_consumer.running.history import POISON
+from shotgun_consumer.running.poison import POISON_FROM
+from shotgun_consumer.running.succession import Succession, Version
 
 EVENTS = 4
 Event = tuple[str, int, int]

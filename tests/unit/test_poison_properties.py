@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shotgun_consumer.poison import CAREFUL_FROM, POISON_FROM, Suspicion
-from shotgun_consumer.turn import Turn
+from shotgun_consumer.partitions.turn import Turn
+from shotgun_consumer.running.poison import CAREFUL_FROM, POISON_FROM, Suspicion
 
 EVENTS = 12
 

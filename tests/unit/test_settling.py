@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shotgun_consumer.settling import GONE, Settling
+from shotgun_consumer.plugins.settling import GONE, Settling
 
 ACTED = {"a": "1"}
 

@@ -22,11 +22,11 @@ from shotgun_runtime.shotgun import connect_raw, explain_site_error
 from shotgun_runtime.site_clock import clock_skew
 from shotgun_runtime.stream_topics import control_topic, dead_letter_topic, stream_topics
 
-from ..merged import plan_groups
-from ..plugin_config import plugin_config
-from ..plugin_loader import LoadedPlugin
-from ..plugin_options import puts_aside
-from ..plugin_set import load_plugins
+from ..plugins.plugin_config import plugin_config
+from ..plugins.plugin_loader import LoadedPlugin
+from ..plugins.plugin_options import puts_aside
+from ..plugins.plugin_set import load_plugins
+from ..running.merged import plan_groups
 from .options import log_to_stderr
 from .view import team_prefix
 

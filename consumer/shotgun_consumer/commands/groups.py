@@ -13,10 +13,10 @@ from shotgun_runtime.cli import config_options
 from shotgun_runtime.settings import Settings
 from shotgun_schemas import control
 
-from ..group_report import Found, GroupReport, Neighbours, as_json, as_text, report
-from ..placement import Known, Witness
-from ..position import Position
-from ..topic_reader import Bounds, TopicReader
+from ..positions.group_report import Found, GroupReport, Neighbours, as_json, as_text, report
+from ..positions.placement import Known, Witness
+from ..positions.position import Position
+from ..positions.topic_reader import Bounds, TopicReader
 from .options import log_to_stderr
 from .view import StreamView, open_view, team_prefix
 

@@ -13,7 +13,7 @@ from shotgun_runtime.shutdown import Deadline
 from shotgun_schemas import control
 from shotgun_schemas.control import ControlRecord
 
-from ..hold import LEASE_SECONDS, RENEW_SECONDS, hold_in_force, hold_until
+from ..orders.hold import LEASE_SECONDS, RENEW_SECONDS, hold_in_force, hold_until
 from .control_desk import myself
 from .view import StreamView
 

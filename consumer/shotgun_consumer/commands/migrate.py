@@ -15,12 +15,12 @@ from shotgun_runtime.cli import config_options
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import Settings, require_kafka
 
-from ..classic_conf import ClassicConf
-from ..classic_import import Origin, left_out, origins
-from ..classic_state import ClassicState, read_state
-from ..classic_yaml import convert, render
-from ..group_report import table
-from ..plugin_files import find_plugin_files
+from ..classic.classic_conf import ClassicConf
+from ..classic.classic_import import Origin, left_out, origins
+from ..classic.classic_state import ClassicState, read_state
+from ..classic.classic_yaml import convert, render
+from ..plugins.plugin_files import find_plugin_files
+from ..positions.group_report import table
 from .options import log_to_stderr, require_yes
 from .placement_write import COLUMNS, Plan, Wish, plan_positions, write_plans
 from .view import StreamView, open_view, team_prefix

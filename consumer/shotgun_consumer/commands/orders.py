@@ -16,7 +16,7 @@ from shotgun_runtime.log import configure_logging
 from shotgun_runtime.settings import Settings
 from shotgun_schemas import control
 
-from ..orders import GroupRecords, records_of
+from ..orders.orders import GroupRecords, records_of
 from .control_desk import ControlDesk, open_desk
 
 SERVICE = "shotgun-consumer"

@@ -10,10 +10,10 @@ from typing import Any
 from shotgun_runtime.errors import DecisionNeededError
 from shotgun_schemas import control
 
-from ..group_positions import write_positions
-from ..placing import IsDone, Placing, forgotten, place_all
-from ..position import Position
-from ..reach import Reach
+from ..positions.group_positions import write_positions
+from ..positions.placing import IsDone, Placing, forgotten, place_all
+from ..positions.position import Position
+from ..positions.reach import Reach
 from .control_desk import myself
 from .held_group import held_group
 from .view import StreamView

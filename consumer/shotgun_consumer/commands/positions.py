@@ -13,9 +13,9 @@ from shotgun_runtime.cli import config_options
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import Settings
 
-from ..group_report import table
-from ..position import Position
-from ..positions_file import LATE_IDS, Export, FirstUnfinished, GroupExport, decode, encode
+from ..positions.group_report import table
+from ..positions.position import Position
+from ..positions.positions_file import LATE_IDS, Export, FirstUnfinished, GroupExport, decode, encode
 from .options import log_to_stderr, require_yes
 from .placement_write import COLUMNS, Wish, plan_positions, write_plans
 from .view import StreamView, open_view, team_prefix

@@ -14,7 +14,7 @@ from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import Settings
 from shotgun_schemas import control
 
-from ..group_report import table
+from ..positions.group_report import table
 from .control_desk import myself
 from .options import log_to_stderr, require_yes
 from .view import StreamView, open_view

@@ -14,9 +14,9 @@ from shotgun_runtime.settings import Settings
 from shotgun_runtime.start import Start, parse_start
 from shotgun_schemas import control
 
-from ..group_move import Move
-from ..group_positions import write_positions
-from ..position import Position
+from ..positions.group_move import Move
+from ..positions.group_positions import write_positions
+from ..positions.position import Position
 from .control_desk import myself
 from .held_group import held_group
 from .options import log_to_stderr, parse_time, parsed_by, require_yes

@@ -20,7 +20,7 @@ from shotgun_schemas.codec import DecodeError, Decoder
 from shotgun_schemas.event import Event
 
 from ..event_line import event_line
-from ..topic_reader import TopicReader
+from ..positions.topic_reader import TopicReader
 from .options import log_to_stderr, parse_since, parsed_by
 from .view import StreamView, open_view
 

@@ -20,11 +20,11 @@ from shotgun_schemas.checkpoint import CHECKPOINT_KEY, Checkpoint, decode_checkp
 from shotgun_schemas.control import ControlRecord
 from shotgun_schemas.framing import DecodeError
 
-from ..group_positions import Member, group_names, members_of, read_positions
-from ..placement import Witness
-from ..position import Position
-from ..positions import bounds
-from ..topic_reader import Bounds, Record, TopicReader
+from ..positions.group_positions import Member, group_names, members_of, read_positions
+from ..positions.placement import Witness
+from ..positions.position import Position
+from ..positions.positions import bounds
+from ..positions.topic_reader import Bounds, Record, TopicReader
 from .control_desk import control_writer, known_groups, read_control
 
 _FIRST_WINDOW = 64

@@ -1,6 +1,6 @@
 """Tests of plugins without Kafka and without a site.
 
-    from shotgun_consumer.testing import FakeSite, PluginHarness, events
+    from . import FakeSite, PluginHarness, events
 
     def test_a_final_task_makes_the_next_one_ready():
         site = FakeSite()
@@ -15,8 +15,8 @@ pytest knows the fixtures `fake_site` and `plugin_harness`.
 
 from __future__ import annotations
 
-from ..recording import Write
-from ..trial import Call
+from ..trying.recording import Write
+from ..trying.trial import Call
 from . import events
 from .fake_site import FakeShotgun, FakeSite
 from .harness import PluginHarness, Sent

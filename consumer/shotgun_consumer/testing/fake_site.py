@@ -8,7 +8,7 @@ from typing import Any
 import shotgun_api3
 from shotgun_api3.shotgun import ServerCapabilities
 
-from ..recording import Journal, JournalShotgun, Write
+from ..trying.recording import Journal, JournalShotgun, Write
 from .entities import Entities, Link
 from .matching import UnsupportedError
 from .summaries import summarize

@@ -12,19 +12,19 @@ from typing import Any
 
 from shotgun_runtime.settings import ConsumerSettings
 
-from ..plugin_files import PluginFile, plugin_folders
-from ..plugin_loader import (
+from ..plugins.plugin_files import PluginFile, plugin_folders
+from ..plugins.plugin_loader import (
     LoadedPlugin,
     NotAPluginError,
     PluginError,
     import_plugin,
     register_plugin,
 )
-from ..plugin_modules import offer_helpers
-from ..plugin_options import plugin_options
-from ..recording import Write
-from ..registrar import Api, CallbackSpec
-from ..trial import Call, Trial
+from ..plugins.plugin_modules import offer_helpers
+from ..plugins.plugin_options import plugin_options
+from ..plugins.registrar import Api, CallbackSpec
+from ..trying.recording import Write
+from ..trying.trial import Call, Trial
 from .fake_site import FakeSite
 
 

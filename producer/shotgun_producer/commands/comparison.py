@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shotgun_schemas.checkpoint import Checkpoint
+from shotgun_schemas.event import event_id_of
 
 SHOWN_IDS = 20
 Ranges = Sequence[tuple[int, int]]
@@ -28,10 +29,8 @@ class Seen:
 
     def add(self, key: bytes | None) -> None:
         """Takes the key of one record; a key that is no id counts for nothing."""
-        if key is None or not key.isdigit():
-            return
-        number = int(key)
-        if self._first <= number <= self._last:
+        number = event_id_of(key)
+        if number is not None and self._first <= number <= self._last:
             if number in self.ids:
                 self.doubled.add(number)
             self.ids.add(number)

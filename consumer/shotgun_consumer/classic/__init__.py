@@ -1,0 +1,1 @@
+"""The classic daemon's configuration and state, read in safety."""

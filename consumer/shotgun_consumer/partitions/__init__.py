@@ -1,0 +1,1 @@
+"""What a member owns of the stream: what may be started, what has ended, what may be committed."""

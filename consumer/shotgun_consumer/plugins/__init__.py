@@ -1,0 +1,1 @@
+"""Plugins as files and as what they register: found, loaded, watched, replaced."""

@@ -1,0 +1,1 @@
+"""Where groups stand: found, judged, moved, written down and read again."""
