@@ -84,6 +84,9 @@ class Fleet:
         """End all members in an orderly way; their exit codes."""
         self._positions.close()
         for member in self.members:
+            # One that was killed a moment ago may still be on its way to where it can end in an orderly way.
+            member.wait_ready()
+        for member in self.members:
             member.process.signal(signal.SIGTERM)
         return [member.process.wait() for member in self.members]
 

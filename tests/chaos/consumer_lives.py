@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 
 GAVE_UP, LOST, KILLED, RUNNING = "gave up", "lost", "killed", "running"
 
-_LINE = re.compile(r"^(?P<time>\S+Z) \w+ +shotgun_consumer\.\w+: Group (?P<group>[^:]+): (?P<said>.*)$")
+_LINE = re.compile(r"^(?P<time>\S+Z) \w+ +shotgun_consumer\.[\w.]+: Group (?P<group>[^:]+): (?P<said>.*)$")
 _ASSIGNED = re.compile(r"\[(\d+)\] from offset (\d+)")
 _PARTITION = re.compile(r"\[(\d+)\]")
 _NEVER = 2**63
