@@ -153,8 +153,11 @@ class Stream:
 
     @property
     def records(self) -> Mapping[str, ControlRecord]:
-        """The control records by key, as one unchanging view; none before `open`."""
-        return _NO_RECORDS if self._control is None else self._control.records
+        """The control records that hold orders, by key, as one unchanging view; none before `open`.
+
+        Witnesses are not among them: with each of these, every group would look through the orders again.
+        """
+        return _NO_RECORDS if self._control is None else self._control.orders
 
     def offer(self, key: str, reason: str, fields: Mapping[str, Any]) -> None:
         """Have a control record written with the next beat."""

@@ -34,7 +34,7 @@ from shotgun_runtime.kafka import (
 from shotgun_runtime.kafka_errors import is_leader_change
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.shutdown import Deadline
-from shotgun_schemas.control import ControlRecord, decode_record, encode_value
+from shotgun_schemas.control import ORDER_PREFIXES, ControlRecord, decode_record, encode_value
 from shotgun_schemas.framing import DecodeError
 
 log = logging.getLogger(__name__)
@@ -44,13 +44,15 @@ _SLICE_SECONDS = 0.5
 
 
 class ControlState:
-    """The newest record of each key. Pure; one owner writes, any thread may read ``records``.
+    """The newest record of each key. Pure; one owner writes, any thread may read ``records`` and ``orders``.
 
-    ``records`` is never changed, only replaced: a thread that took it keeps one consistent view.
+    They are never changed, only replaced: a thread that took one keeps a consistent view. ``orders`` are the records
+    with one of the ``ORDER_PREFIXES``, and the same object until there is news of one of these.
     """
 
     def __init__(self) -> None:
         self.records: Mapping[str, ControlRecord] = MappingProxyType({})
+        self.orders: Mapping[str, ControlRecord] = MappingProxyType({})
 
     def apply(self, news: Mapping[str, ControlRecord | None]) -> None:
         """Take over new records; None takes a record back."""
@@ -61,13 +63,16 @@ class ControlState:
         self.records = MappingProxyType(
             {key: record for key, record in everything.items() if record is not None}
         )
+        orders = {key: record for key, record in self.records.items() if key.startswith(ORDER_PREFIXES)}
+        if orders != self.orders:
+            self.orders = MappingProxyType(orders)
 
 
 class ControlTopic:
     """Reader of the control topic with one consumer that assigns and never commits.
 
     Synchronous and single-owner: ``read_to_end``, ``poll`` and ``close`` belong to the thread that made it. ``get``,
-    ``items`` and ``records`` may be used from any thread.
+    ``items``, ``records`` and ``orders`` may be used from any thread.
     """
 
     def __init__(self, settings: Settings, *, watch: BrokerWatch | None = None) -> None:
@@ -82,6 +87,11 @@ class ControlTopic:
     def records(self) -> Mapping[str, ControlRecord]:
         """All records by key, as one unchanging view."""
         return self._state.records
+
+    @property
+    def orders(self) -> Mapping[str, ControlRecord]:
+        """What members look at before each event, by key: the same view until there is news of that."""
+        return self._state.orders
 
     @property
     def is_complete(self) -> bool:

@@ -35,6 +35,8 @@ RESUME_PREFIX = "resume/"
 STOP_PREFIX = "stop/"
 SKIP_PREFIX = "skip/"
 REPLAY_PREFIX = "replay/"
+ORDER_PREFIXES = (PAUSE_PREFIX, RESUME_PREFIX, STOP_PREFIX, SKIP_PREFIX, REPLAY_PREFIX)
+"""What members look at before each event. The others change all the time, or are asked for by key."""
 
 
 def schema_key(fingerprint: str) -> str:

@@ -41,6 +41,19 @@ def test_a_view_that_was_taken_does_not_change() -> None:
         view["pause/b"] = record("pause/b")  # type: ignore[index]
 
 
+def test_the_view_of_orders_stays_the_same_until_there_is_a_new_one() -> None:
+    state = ControlState()
+    state.apply({"skip/a/0/1": record("skip/a/0/1"), "group/a": record("group/a")})
+    view = state.orders
+
+    state.apply({"group/a": record("group/a", "further on"), "schema/1": record("schema/1")})
+
+    assert state.orders is view
+    assert list(view) == ["skip/a/0/1"]
+    state.apply({"skip/a/0/1": None, "group/b": record("group/b")})
+    assert dict(state.orders) == {}
+
+
 @pytest.fixture
 def cluster(request: pytest.FixtureRequest) -> Iterator[tuple[Settings, Producer]]:
     producer = Producer(

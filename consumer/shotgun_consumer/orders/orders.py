@@ -114,7 +114,7 @@ class GroupOrders:
 
     @property
     def records(self) -> Records:
-        """The newest records, of all groups: another view whenever there is news of whichever group."""
+        """The newest orders for all groups: another view whenever there is news of whichever group."""
         return self._board.records
 
     @property
