@@ -34,6 +34,7 @@ class Supervision:
         self._orders: dict[str, GroupOrders] = {}
         self._metrics: dict[str, GroupMetrics] = {}
         self._said: dict[str, str] = {}
+        self._shown: dict[str, tuple[int, str | None]] = {}
         self._unmatched: frozenset[str] = frozenset()
         self.calls = CallWatch()
         self.turn = Turn()
@@ -70,6 +71,7 @@ class Supervision:
     def handler(self, group: str, plugin: LoadedPlugin, metrics: GroupMetrics) -> FailureHandler:
         """What settles the failures of one plugin in one group."""
         self._metrics[group] = metrics
+        self._shown.pop(group, None)
         return FailureHandler(
             group,
             plugin_options(self._settings.consumer, plugin.name).rules,
@@ -84,11 +86,14 @@ class Supervision:
     def beat(self) -> str | None:
         """Look for stuck callbacks and news of the groups. Returns why the process must end, if it must."""
         ends = self.calls.look()
+        stuck = self.calls.stuck()
         for group, metrics in self._metrics.items():
-            metrics.stuck.set(self.calls.stuck(group))
-            paused = self._orders[group].paused
-            metrics.paused_by_order.set(int(paused is not None))
-            self._say(group, paused)
+            news = (stuck.get(group, 0), self._orders[group].paused)
+            if news != self._shown.get(group):
+                self._shown[group] = news
+                metrics.stuck.set(news[0])
+                metrics.paused_by_order.set(int(news[1] is not None))
+                self._say(group, news[1])
         return f"{ends[0]} is stuck" if ends else None
 
     def note(self) -> str:

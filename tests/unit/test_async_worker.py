@@ -295,16 +295,16 @@ def test_what_goes_on_although_it_was_cancelled_counts_as_stuck_and_a_crowd_is_t
         one.hand_over(*range(20))
         assert {cancelled.get(timeout=PATIENCE) for _ in range(20)} == set(range(20))
         one.plugin.now = 4.0
-        assert (one.plugin.watch.look(), one.plugin.watch.stuck("anim.notify")) == ([], 0)
+        assert (one.plugin.watch.look(), one.plugin.watch.stuck().get("anim.notify", 0)) == ([], 0)
         one.plugin.now = 6.0
-        assert (one.plugin.watch.look(), one.plugin.watch.stuck("anim.notify")) == ([], 20)
+        assert (one.plugin.watch.look(), one.plugin.watch.stuck().get("anim.notify", 0)) == ([], 20)
         told = [record.getMessage() for record in caplog.records]
         assert len(told) == 6
         assert "it goes on although it was cancelled, or something blocks the plugin's event loop" in told[0]
         assert told[5].startswith("15 more calls of callback 'stubborn'")
         one.hand_over(99)
         assert {result.outcome for result in one.results(21)} == {Outcome.SUCCEEDED}
-        assert one.plugin.watch.stuck("anim.notify") == 0
+        assert one.plugin.watch.stuck().get("anim.notify", 0) == 0
 
 
 def test_one_that_fails_is_run_again_while_the_others_go_on() -> None:

@@ -147,8 +147,8 @@ def stuck_plugin(now: list[float], **options: Any) -> Plugin:
 
     def slow(sg: Any, logger: Any, event: Any, args: Any) -> None:
         plugin.now += now[0]
-        looks.append((plugin.watch.look(), plugin.watch.stuck(GROUP)))
-        looks.append((plugin.watch.look(), plugin.watch.stuck(GROUP)))
+        looks.append((plugin.watch.look(), plugin.watch.stuck().get(GROUP, 0)))
+        looks.append((plugin.watch.look(), plugin.watch.stuck().get(GROUP, 0)))
 
     looks: list[Any] = []
     plugin = Plugin(lambda reg: reg.registerCallback(None, None, slow), options={"*": options})
@@ -167,7 +167,7 @@ def test_a_stuck_callback_is_told_of_once_and_its_event_ends_when_it_returns(
     assert "has run for more than 1m" in alarms[0].getMessage()
     assert "event 101 at shotgun.events[0]@55" in alarms[0].getMessage()
     assert "has ended, after 1m1s" in caplog.text
-    assert plugin.watch.stuck(GROUP) == 0
+    assert plugin.watch.stuck().get(GROUP, 0) == 0
 
 
 def test_a_callback_within_its_time_is_not_told_of(caplog: pytest.LogCaptureFixture) -> None:

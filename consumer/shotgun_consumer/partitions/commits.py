@@ -107,6 +107,11 @@ class CommitPipeline:
         return self._open is not None
 
     @property
+    def is_settled(self) -> bool:
+        """Whether Kafka has acknowledged everything there is to say, so that no commit is open or will be due."""
+        return self._open is None and not self._dirty(self._partitions)
+
+    @property
     def unacknowledged(self) -> int:
         """How many events have run and are not covered by an acknowledged commit."""
         return sum(entry.finished - entry.finished_acknowledged for entry in self._partitions.values())

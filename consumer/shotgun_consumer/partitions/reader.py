@@ -24,6 +24,8 @@ BATCH = 500
 BUSY_BATCH = 100
 """While events run, their results wait for the thread that reads."""
 ENOUGH_QUEUED = 250
+POLL_SLICE_SECONDS = 0.2
+"""A longer `poll()` wakes up so often, in case of a Ctrl-C that only the main thread hears: confluent-kafka 2.16."""
 
 
 class Reader:
@@ -47,6 +49,16 @@ class Reader:
     def has_enough(self) -> bool:
         """Whether so much is queued that reading need not go on."""
         return self._assignment.queued >= ENOUGH_QUEUED
+
+    def rest(self, wait: float) -> bool:
+        """Wait so many seconds for one record, with nothing else to do. False when none came.
+
+        Kafka's callbacks come out of this, too.
+        """
+        messages = self._first(wait)
+        if messages:
+            self._accept(messages)
+        return bool(messages)
 
     def read(self, wait: float) -> None:
         """Read what is there, or wait so many seconds for the first record. Kafka's callbacks come out of this."""
@@ -80,12 +92,16 @@ class Reader:
     def _poll(self, wait: float, count: int) -> list[Message]:
         if count > 1 and wait <= 0:
             return self._consumer.consume(count, 0)
-        # For one record, poll() also comes to the answer of a commit much sooner than consume() does, and for many,
-        # consume() would wait for all of them.
-        first = self._consumer.poll(max(0.0, wait))
-        if first is None:
-            return []
-        return [first, *self._consumer.consume(count - 1, 0)] if count > 1 else [first]
+        first = self._first(max(0.0, wait))
+        # For many, consume() would wait for all of them.
+        return [*first, *self._consumer.consume(count - 1, 0)] if first and count > 1 else first
+
+    def _first(self, wait: float) -> list[Message]:
+        if wait > POLL_SLICE_SECONDS:
+            return self._consumer.consume(1, wait)
+        # This comes to the answer of a commit much sooner.
+        message = self._consumer.poll(wait)
+        return [] if message is None else [message]
 
     def _accept(self, messages: list[Message]) -> None:
         delivered = filtered = 0

@@ -77,6 +77,7 @@ class Session:
         self._orders = OrderFollower(member, self._consumer, worker, self._assignment, positions)
         self._stopping = False
         self._left = False
+        self._at_rest = self._shown_at_rest = False
         self.joined = False
         self.ending: str | Hold | None = None
 
@@ -96,7 +97,7 @@ class Session:
                 self._next_observation = now + OBSERVE_SECONDS
                 if self._client.stranded:
                     self.ending = "its Kafka client has lost all brokers for good and is replaced"
-                self._gauges.update(self._consumer, self._member.topic)
+                self._show()
                 self._metrics.received_bytes.inc(self._client.received_bytes - self._received)
                 self._received = self._client.received_bytes
                 self._orders.follow()
@@ -131,6 +132,10 @@ class Session:
     # The loop
 
     def _turn(self) -> None:
+        # With many plugins in a process most of them rest most of the time, and all together must cost next to nothing.
+        if self._may_rest and not self._reader.rest(IDLE_SECONDS) and self._at_rest:
+            return
+        self._at_rest = self._shown_at_rest = False
         if self._member.succession.awaited:
             self._succeed()
         busy = self._busy
@@ -145,6 +150,24 @@ class Session:
         # The answer to a commit may have come: what has ended meanwhile need not wait for more.
         self._commits.send(self._consumer, self._assignment.started)
         self._start()
+        self._at_rest = (
+            not self._busy and not self._assignment.has_waiting and self._assignment.commits.is_settled
+        )
+
+    @property
+    def _may_rest(self) -> bool:
+        """Whether there is nothing to do until something is read, or Kafka changes the assignment."""
+        return self._at_rest and not (
+            self._member.succession.awaited
+            or self._member.turn.owner is not None
+            or self._assignment.has_waiting
+        )
+
+    def _show(self) -> None:
+        """Set the gauges, unless nothing can have changed."""
+        if not self._shown_at_rest:
+            self._shown_at_rest = self._at_rest
+            self._gauges.update(self._consumer, self._member.topic)
 
     @property
     def _busy(self) -> bool:
@@ -250,6 +273,7 @@ class Session:
     # Assignment. These are called out of poll(), consume() and close(), in the session's own thread.
 
     def _on_assign(self, consumer: Consumer, pairs: list[TopicPartition]) -> None:
+        self._at_rest = False
         self._metrics.rebalances.inc()
         self.joined = True
         if not pairs:
@@ -285,6 +309,7 @@ class Session:
         return dict(answer)
 
     def _on_revoke(self, consumer: Consumer, pairs: list[TopicPartition]) -> None:
+        self._at_rest = False
         self._metrics.rebalances.inc()
         self._give_up([pair.partition for pair in pairs], Deadline.after(self._member.revoke_timeout))
         if pairs:
@@ -292,6 +317,7 @@ class Session:
 
     def _on_lost(self, consumer: Consumer, pairs: list[TopicPartition]) -> None:
         """Another member may own them already: nothing is committed, and what still runs changes nothing."""
+        self._at_rest = False
         self._metrics.rebalances.inc()
         if self._left:
             if pairs:

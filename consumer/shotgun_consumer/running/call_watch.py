@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from shotgun_runtime.duration import format_duration
@@ -117,9 +118,9 @@ class CallWatch:
                 )
         return [call for call in news if call.limit.on_timeout == "restart_process"]
 
-    def stuck(self, group: str) -> int:
-        """How many calls of the group are overdue now."""
-        return sum(call.limit.group == group for call in self._overdue())
+    def stuck(self) -> Mapping[str, int]:
+        """How many calls are overdue now, by group; a group without any is left out."""
+        return Counter(call.limit.group for call in self._overdue())
 
     def _overdue(self) -> list[RunningCall]:
         now = self._clock()
