@@ -47,8 +47,13 @@ def wait_until(predicate: Callable[[], T], timeout: float = PATIENCE, message: s
 
 
 def kafka_cannot_be_had(reason: str, environ: Mapping[str, str]) -> None:
-    """Skip the test with the reason; on CI fail instead, because there a skipped Kafka test proves nothing."""
-    message = f"Apache Kafka cannot be had here: {reason}"
+    """See `cannot_be_had`."""
+    cannot_be_had("Apache Kafka", reason, environ)
+
+
+def cannot_be_had(what: str, reason: str, environ: Mapping[str, str]) -> None:
+    """Skip the test with the reason; on CI fail instead, because there a skipped test proves nothing."""
+    message = f"{what} cannot be had here: {reason}"
     if environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
