@@ -6,9 +6,9 @@ WORKERS ?= 3
 CHAOS ?= producer consumer
 STAMP := $(VENV)/.installed
 PACKAGES := schemas runtime producer consumer sandbox
-CHECKED := $(PACKAGES) plugins tests benchmarks
+CHECKED := $(PACKAGES) plugins tests benchmarks deploy
 
-.PHONY: demo test chaos lint format bench clean constraints
+.PHONY: demo test chaos lint format bench dashboard clean constraints
 
 demo: $(STAMP)  ## The main job on embedded defaults: site, broker, producer, two teams' consumers. Ctrl-C ends it.
 	@$(BIN)/shotgun-sandbox demo $(ARGS)
@@ -31,6 +31,9 @@ format: $(STAMP)
 
 bench: $(STAMP)  ## Every comparison in benchmarks/, each as a ratio to a raw loop of the same run.
 	@set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+dashboard: $(STAMP)  ## Write deploy/monitoring/dashboard.json anew.
+	@PYTHONPATH=deploy/monitoring $(BIN)/python -m stream_dashboard deploy/monitoring/dashboard.json
 
 constraints: $(STAMP)  ## Pin every dependency anew for all supported Python versions.
 	@$(BIN)/python -m pip install --quiet uv
