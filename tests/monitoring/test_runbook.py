@@ -102,3 +102,12 @@ def test_what_changes_something_for_good_is_marked() -> None:
             )
             if is_dangerous:
                 assert "**(decides)**" in line, f"{entry}: {is_dangerous[0]}"
+
+
+def test_what_is_to_be_searched_for_in_logs_is_what_the_services_write() -> None:
+    sources = [path for room in ("producer", "consumer") for path in (ROOT / room).rglob("*.py")]
+    # A text of the log may be cut in two by the end of a line.
+    written = re.sub(r'"\s*f?"', "", "\n".join(path.read_text("utf-8") for path in sources))
+    searched = set(re.findall(r"grep '([^']+)'", TEXT))
+    assert len(searched) >= 4
+    assert {text for text in searched if text not in written} == set()
