@@ -37,15 +37,15 @@ def prometheus_folder(environ: Mapping[str, str]) -> Path:
         with (cache / "prometheus.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.is_dir():
-                _fetch(folder)
+                _fetch(folder, environ)
     except OSError as error:
         raise PrometheusMissingError(f"neither on PATH nor in {cache}: {error}") from error
     return folder
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(folder: Path, environ: Mapping[str, str]) -> None:
     for program in ("apt-get", "dpkg"):
-        if shutil.which(program) is None:
+        if shutil.which(program, path=environ.get("PATH")) is None:
             raise PrometheusMissingError(f"{program} is missing, so install prometheus and promtool on PATH")
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         work = Path(name)
