@@ -104,3 +104,10 @@ def test_what_a_table_calls_a_column_is_a_column() -> None:
             renamed = set(panel["transformations"][1]["options"]["renameByName"].values())
             named = {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
             assert named <= renamed | {"plugin"}
+
+
+def test_a_count_over_the_whole_time_shown_is_no_graph() -> None:
+    """`$__range` at each point of a graph would be a moving window that says nothing of that point."""
+    for panel in panels():
+        for target in panel["targets"]:
+            assert "$__range" not in target["expr"] or target["instant"], panel["title"]

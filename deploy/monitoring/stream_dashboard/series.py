@@ -34,8 +34,13 @@ def rate(selector: str) -> str:
 
 
 def increase(selector: str) -> str:
-    """How much a counter has grown within the time that is shown."""
+    """How much a counter has grown within the whole time that is shown: for single numbers."""
     return f"increase({selector}[$__range])"
+
+
+def growth(selector: str) -> str:
+    """How much a counter has grown at each point of a graph."""
+    return f"increase({selector}[$__rate_interval])"
 
 
 def per(labels: str, expr: str, how: str = "sum") -> str:

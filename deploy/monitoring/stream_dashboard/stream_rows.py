@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .panels import ANY_IS_BAD, Column, Panel, Query, Step
-from .series import beside, increase, of_active, per, producer, quantile, rate, team
+from .series import beside, growth, increase, of_active, per, producer, quantile, rate, team
 
 PLACE = "namespace, job"
 _SEEN_BY = "{{namespace}} {{job}}"
@@ -225,7 +225,7 @@ def _publishing() -> tuple[Panel, ...]:
             "late: filled a hole older than ten seconds. excluded: left out by the configuration. oversize: published "
             "without meta. misfit: published whole, as JSON. unusable: without an id, not published.",
             tuple(
-                Query(f"sum({increase(producer(name))})", legend)
+                Query(f"sum({growth(producer(name))})", legend)
                 for name, legend in (
                     ("events_late_total", "late"),
                     ("events_excluded_total", "excluded"),
@@ -245,11 +245,11 @@ def _publishing() -> tuple[Panel, ...]:
         Panel(
             "timeseries",
             "Elections, fences and new starts",
-            "Within the time that is shown. Several fences in a row: two instances believe that they are active.",
+            "Several fences in a row: two instances believe that they are active.",
             (
-                Query(f"sum({increase(producer('elections_total'))})", "elected"),
-                Query(f"sum({increase(producer('fenced_total'))})", "fenced"),
-                Query(per("reason", increase(producer("recycles_total"))), "started over: {{reason}}"),
+                Query(f"sum({growth(producer('elections_total'))})", "elected"),
+                Query(f"sum({growth(producer('fenced_total'))})", "fenced"),
+                Query(per("reason", growth(producer("recycles_total"))), "started over: {{reason}}"),
             ),
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .panels import ANY_IS_BAD, Column, Panel, Query, Step
-from .series import GROUP, beside, group, increase, per, plugin, quantile, rate, team
+from .series import GROUP, beside, group, growth, increase, per, plugin, quantile, rate, team
 
 _PROCESS = "{{pod}} {{instance}}"
 _PLUGIN_LINK = (
@@ -190,11 +190,11 @@ def _callbacks() -> tuple[Panel, ...]:
         Panel(
             "timeseries",
             "Reloads",
-            "Changed files that were loaded, and that could not be, within the time that is shown.",
+            "Changed files that were loaded, and that could not be.",
             (
-                Query(per("plugin", increase(plugin("plugin_reloads_total"))), "{{plugin}}"),
+                Query(per("plugin", growth(plugin("plugin_reloads_total"))), "{{plugin}}"),
                 Query(
-                    per("plugin", increase(plugin("plugin_reload_failures_total"))), "{{plugin}}: not loaded"
+                    per("plugin", growth(plugin("plugin_reload_failures_total"))), "{{plugin}}: not loaded"
                 ),
             ),
         ),
@@ -213,10 +213,10 @@ def _positions() -> tuple[Panel, ...]:
         Panel(
             "timeseries",
             "Commits refused, and rebalances",
-            "Within the time that is shown.",
+            "Each makes the plugin stand still for a moment. A restart of a process makes a few.",
             (
-                Query(f"sum({increase(group('commit_failures_total'))})", "commits refused"),
-                Query(per("instance", increase(group("rebalances_total"))), "rebalances of {{instance}}"),
+                Query(f"sum({growth(group('commit_failures_total'))})", "commits refused"),
+                Query(per("instance", growth(group("rebalances_total"))), "rebalances of {{instance}}"),
             ),
         ),
         Panel(
