@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from .panels import DATASOURCE, Json, Panel, panel_json
-from .stream_rows import overview, producer_row
-from .team_rows import plugin_row, team_row
+from .stream_rows import OVERVIEW, PRODUCER
+from .team_rows import PLUGIN, TEAM
 
 COLUMNS = 24
 UID = "shotgun-stream"
@@ -46,10 +46,10 @@ class _Layout:
 
     def rows(self) -> list[Json]:
         return [
-            *self._row("Overview", overview()),
-            *self._row("Producer", producer_row()),
-            *self._row("Team $team", team_row(), repeat="team"),
-            *self._row("Plugin $plugin (group $group)", plugin_row()),
+            *self._row("Overview", OVERVIEW),
+            *self._row("Producer", PRODUCER),
+            *self._row("Team $team", TEAM, repeat="team"),
+            *self._row("Plugin $plugin (group $group)", PLUGIN),
         ]
 
     def _row(self, title: str, panels: Iterable[Panel], repeat: str = "") -> list[Json]:
