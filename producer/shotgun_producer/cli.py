@@ -22,6 +22,7 @@ from .commands.checkpoint import checkpoint
 from .commands.doctor import doctor
 from .commands.holes import holes
 from .commands.status import status
+from .commands.topics import topics
 from .commands.verify import verify
 from .service import ProducerService
 
@@ -36,7 +37,7 @@ def commands() -> None:
     """Read the event log of a Shotgun site and publish every event exactly once to Kafka."""
 
 
-for command in (backfill, checkpoint, doctor, holes, status, verify):
+for command in (backfill, checkpoint, doctor, holes, status, topics, verify):
     commands.add_command(command)
 
 

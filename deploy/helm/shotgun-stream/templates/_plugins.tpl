@@ -44,7 +44,7 @@ What a consumer's plugins need, JSON: paths, volumes, mounts, initContainers, si
 {{- with $plugins.gitSync -}}
 {{- if .repo -}}
 {{- $paths = append $paths (include "shotgun-stream.folder" (list (printf "%s/git/current" $base) .path)) -}}
-{{- $volumes = append $volumes (dict "name" "plugins-git" "emptyDir" dict) -}}
+{{- $volumes = concat $volumes (list (dict "name" "plugins-git" "emptyDir" dict) (dict "name" "git-tmp" "emptyDir" dict)) -}}
 {{- if .sshSecret -}}
 {{- $items := list (dict "key" .sshKey "path" "ssh") (dict "key" .knownHostsKey "path" "known_hosts") -}}
 {{- $volumes = append $volumes (dict "name" "git-credentials" "secret" (dict "secretName" .sshSecret "defaultMode" 288 "items" $items)) -}}
@@ -103,7 +103,7 @@ securityContext:
   {{- toYaml (mustMergeOverwrite (deepCopy $.root.Values.securityContext) (dict "runAsUser" .runAsUser)) | nindent 2 }}
 volumeMounts:
   - {name: plugins-git, mountPath: /git}
-  - {name: tmp, mountPath: /tmp}
+  - {name: git-tmp, mountPath: /tmp}
   {{- if or .sshSecret .httpsSecret }}
   - {name: git-credentials, mountPath: /etc/git-secret, readOnly: true}
   {{- end }}
