@@ -124,7 +124,8 @@ a change of it restarts nothing here.
 {{- $sasl := (include "shotgun-stream.credentials" . | fromJson).kafka.sasl -}}
 {{- $config := include "shotgun-stream.config" . | fromJson -}}
 {{- $name := "SHOTGUN_STREAM_KAFKA__PROPERTIES__SASL_USERNAME" -}}
-{{- $env := list -}}
+{{- /* By the variable and not by an option, so that commands in the pod find the configuration, too. */ -}}
+{{- $env := list (dict "name" "SHOTGUN_STREAM_CONFIG" "value" "/etc/shotgun-stream/config/config.yaml") -}}
 {{- if and $sasl.secret $sasl.usernameKey -}}
 {{- $env = append $env (dict "name" $name "valueFrom" (dict "secretKeyRef" (dict "name" $sasl.secret "key" $sasl.usernameKey))) -}}
 {{- else if and (default dict .workload.values.keda).enabled (get $config.kafka.properties "sasl.username") -}}

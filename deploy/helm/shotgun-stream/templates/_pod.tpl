@@ -2,7 +2,7 @@
 The one pod of this chart, in its uses: services, tests, the Job that makes topics.
 
   root, workload
-  args         what the container runs
+  command, args   what the container runs, whatever its image would
   container    its name
   configMap    name of the ConfigMap with config.yaml
   restartPolicy, resources, serviceAccountName
@@ -68,8 +68,8 @@ containers:
   - name: {{ .container }}
     image: {{ include "shotgun-stream.image" (dict "root" $root "image" $values.image "where" $workload.where) | quote }}
     imagePullPolicy: {{ include "shotgun-stream.pullPolicy" (dict "root" $root "image" $values.image) }}
-    args:
-      {{- toYaml .args | nindent 6 }}
+    command: [{{ .command | quote }}]
+    args: {{ toJson .args }}
     {{- with include "shotgun-stream.joined" (dict "key" "name" "ours" (include "shotgun-stream.env" $scope | fromJsonArray) "theirs" $values.extraEnv) | fromJsonArray }}
     env:
       {{- toYaml . | nindent 6 }}
