@@ -23,6 +23,7 @@
 {{- if not $workloads -}}
 {{- fail "there is nothing to run: producer.enabled is false and teams is empty; set one of them" -}}
 {{- end -}}
+{{- include "shotgun-stream.guardRelease" . -}}
 {{- include "shotgun-stream.guardNames" (dict "root" . "workloads" $workloads) -}}
 {{- range $key, $team := .Values.teams }}{{ include "shotgun-stream.guardWorkers" (dict "root" $ "key" $key "team" (default dict $team)) }}{{ end -}}
 {{- range $workload := $workloads -}}
@@ -34,7 +35,6 @@
 {{- include "shotgun-stream.guardScaling" $scope -}}
 {{- end -}}
 {{- end -}}
-{{- include "shotgun-stream.guardRelease" . -}}
 {{- end -}}
 
 {{- /* Names that Kubernetes and Kafka must tell apart. */ -}}

@@ -11,14 +11,32 @@ matchExpressions:
 {{- define "shotgun-stream.scrape" -}}
 interval: {{ .interval }}
 scrapeTimeout: {{ .scrapeTimeout }}
-{{- with .relabelings }}
 relabelings:
+  # The alerts tell teams and pods apart by these.
+  - {action: replace, sourceLabels: [__meta_kubernetes_pod_label_shotgun_stream_team], targetLabel: team}
+  - {action: replace, sourceLabels: [__meta_kubernetes_pod_name], targetLabel: pod}
+  {{- with .relabelings }}
   {{- toYaml . | nindent 2 }}
-{{- end }}
+  {{- end }}
 {{- with .metricRelabelings }}
 metricRelabelings:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{- /* The rule groups that are wanted, or all: (dict "root" $ "wanted" list). */ -}}
+{{- define "shotgun-stream.ruleGroups" -}}
+{{- $all := (include "shotgun-stream.file" (list .root "files/rules.yaml") | fromYaml).groups -}}
+{{- $names := list -}}
+{{- range $all }}{{ $names = append $names .name }}{{ end -}}
+{{- range .wanted -}}
+{{- if not (has . $names) }}{{ fail (printf "monitoring.rules.groups has %q, which is no group of rules; there are %s" . (join ", " $names)) }}{{ end -}}
+{{- end -}}
+{{- range $all -}}
+{{- if or (not $.wanted) (has .name $.wanted) }}
+{{ toYaml (list .) }}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* A file of the chart, which must be there: (list $ "files/rules.yaml"). */ -}}
