@@ -126,6 +126,10 @@ a change of it restarts nothing here.
 {{- $name := "SHOTGUN_STREAM_KAFKA__PROPERTIES__SASL_USERNAME" -}}
 {{- /* By the variable and not by an option, so that commands in the pod find the configuration, too. */ -}}
 {{- $env := list (dict "name" "SHOTGUN_STREAM_CONFIG" "value" "/etc/shotgun-stream/config/config.yaml") -}}
+{{- if eq .workload.kind "consumer" -}}
+{{- /* A team's image may name its own folders in its environment, which goes before the file. */ -}}
+{{- $env = append $env (dict "name" "SHOTGUN_STREAM_CONSUMER__PLUGIN_PATHS" "value" (toJson $config.consumer.plugin_paths)) -}}
+{{- end -}}
 {{- if and $sasl.secret $sasl.usernameKey -}}
 {{- $env = append $env (dict "name" $name "valueFrom" (dict "secretKeyRef" (dict "name" $sasl.secret "key" $sasl.usernameKey))) -}}
 {{- else if and (default dict .workload.values.keda).enabled (get $config.kafka.properties "sasl.username") -}}

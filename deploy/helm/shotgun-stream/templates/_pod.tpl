@@ -29,6 +29,9 @@ serviceAccountName: {{ .serviceAccountName | quote }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 restartPolicy: {{ default "Always" .restartPolicy }}
+{{- if $values.shareProcessNamespace }}
+shareProcessNamespace: true
+{{- end }}
 {{- if .isService }}
 terminationGracePeriodSeconds: {{ include "shotgun-stream.gracePeriod" (dict "workload" $workload "config" $config) }}
 {{- end }}
