@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,21 +90,6 @@ def test_a_teams_own_release_makes_its_topic_alone(
     }
 
 
-def test_without_create_the_commands_are_printed_and_kafka_is_left_alone(
-    command: Command, kafka: Kafka, stream: dict[str, str]
-) -> None:
-    lines = [shlex.split(line) for line in command("--team", "anim").stdout.splitlines()]
-
-    assert [words[words.index("--topic") + 1] for words in lines] == [
-        stream["topic"],
-        stream["checkpoint_topic"],
-        stream["control_topic"],
-        f"{stream['dead_letter_topic']}.anim",
-    ]
-    client = admin(Settings(kafka={"bootstrap_servers": kafka.bootstrap_servers}))
-    assert not {name for name in names(client) if name.startswith(stream["topic"])}
-
-
 def test_a_topic_that_would_break_a_promise_is_refused(command: Command, kafka: Kafka) -> None:
     name = kafka.create_topic("control", cleanup_policy="delete")
 
@@ -113,11 +97,3 @@ def test_a_topic_that_would_break_a_promise_is_refused(command: Command, kafka: 
 
     assert f"topic {name}: cleanup.policy is delete" in refused.stderr
     assert "Traceback" not in refused.stderr
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [(("--only-teams",), "name the teams"), (("--team", "a b"), "no name for a topic")],
-)
-def test_a_mistake_is_told_and_nothing_is_made(command: Command, words: tuple[str, ...], said: str) -> None:
-    assert said in command(*words, code=2).stderr
