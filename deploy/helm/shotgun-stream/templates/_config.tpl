@@ -7,7 +7,8 @@
 {{- $found := dict -}}
 {{- include "shotgun-stream.layOver" (list $found .root.Values.credentials) -}}
 {{- include "shotgun-stream.layOver" (list $found (default dict .workload.values.credentials)) -}}
-{{- if include "shotgun-stream.usesStrimziSecrets" .root -}}
+{{- /* Not for the Job that makes topics: it runs before Strimzi has made anything. */ -}}
+{{- if and (include "shotgun-stream.usesStrimziSecrets" .root) (ne .workload.kind "topics") -}}
 {{- $user := include "shotgun-stream.strimziUser" . -}}
 {{- if and (eq .root.Values.strimzi.users.authentication "tls") (not $found.kafka.tls.clientSecret) -}}
 {{- $_ := mustMergeOverwrite $found.kafka.tls (dict "clientSecret" $user "certKey" "user.crt" "keyKey" "user.key" "keyPasswordKey" "") -}}

@@ -152,6 +152,10 @@
 {{- if and $credentials.kafka.sasl.secret (not (hasPrefix "sasl" $protocol)) -}}
 {{- fail (printf "there is a password for Kafka (credentials.kafka.sasl, or Strimzi's, for %s), but config.kafka.properties' security.protocol is %q, which uses none; set it to SASL_SSL or SASL_PLAINTEXT" $where $protocol) -}}
 {{- end -}}
+{{- $mechanism := get $properties "sasl.mechanism" | default (get $properties "sasl.mechanisms") | toString | upper -}}
+{{- if and (hasPrefix "sasl" $protocol) (or (eq $mechanism "PLAIN") (hasPrefix "SCRAM" $mechanism)) (not (get $properties "sasl.password_file")) (not (include "shotgun-stream.isInEnvironment" (dict "values" .workload.values "name" "KAFKA__PROPERTIES__SASL_PASSWORD"))) -}}
+{{- fail (printf "there is no password for Kafka (for %s), but config.kafka.properties' security.protocol is %q; set credentials.kafka.sasl.secret (or that of %s.credentials) to the name of a Secret" $where $protocol $where) -}}
+{{- end -}}
 {{- if and $credentials.kafka.sasl.secret (not (or (get $properties "sasl.mechanism") (get $properties "sasl.mechanisms"))) -}}
 {{- fail (printf "config.kafka.properties' sasl.mechanism is missing (for %s); set it, for example to SCRAM-SHA-512" $where) -}}
 {{- end -}}

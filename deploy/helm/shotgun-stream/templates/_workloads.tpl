@@ -19,6 +19,7 @@ What the release runs, as a JSON list: the producer, and each team or each of it
 {{- range $key, $team := .Values.teams -}}
 {{- $defaults := dict -}}
 {{- include "shotgun-stream.layOver" (list $defaults $root.Values.teamDefaults) -}}
+{{- include "shotgun-stream.forgetImage" (list $defaults $team) -}}
 {{- include "shotgun-stream.layOver" (list $defaults (default dict $team)) -}}
 {{- $workers := default dict $defaults.workers -}}
 {{- $_ := unset $defaults "workers" -}}
@@ -32,12 +33,25 @@ What the release runs, as a JSON list: the producer, and each team or each of it
 {{- end -}}
 {{- range $worker, $own := $workers -}}
 {{- $values := deepCopy $defaults -}}
+{{- include "shotgun-stream.forgetImage" (list $values $own) -}}
 {{- include "shotgun-stream.layOver" (list $values (default dict $own)) -}}
 {{- $labels := dict "app.kubernetes.io/component" "consumer" "shotgun-stream/team" $key "shotgun-stream/worker" $worker -}}
 {{- $all = append $all (merge (dict "name" (include "shotgun-stream.objectName" (list $root (printf "consumer-%s-%s" $key $worker))) "where" (printf "teams.%s.workers.%s" $key $worker) "worker" $worker "only" (default list $values.only) "values" $values "labels" $labels) $common) -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $all -}}
+{{- end -}}
+
+{{- /*
+Takes away what is said below of an image that is not the one above: (list $below $above). A digest below would go
+before a tag above, and both belong to their repository.
+*/ -}}
+{{- define "shotgun-stream.forgetImage" -}}
+{{- $image := default dict (index . 0).image -}}
+{{- with (default dict (index . 1)).image -}}
+{{- if .repository }}{{ $_ := unset $image "tag" }}{{ end -}}
+{{- if or .repository .tag }}{{ $_ := unset $image "digest" }}{{ end -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* What tells a workload's pods from all others: (dict "root" $ "workload" $w). Never changes in a workload's life. */ -}}
