@@ -100,7 +100,10 @@ env:
 resources:
   {{- toYaml .resources | nindent 2 }}
 securityContext:
-  {{- toYaml (mustMergeOverwrite (deepCopy $.root.Values.securityContext) (dict "runAsUser" .runAsUser)) | nindent 2 }}
+  {{- toYaml $.root.Values.securityContext | nindent 2 }}
+  {{- with .runAsUser }}
+  runAsUser: {{ int . }}
+  {{- end }}
 volumeMounts:
   - {name: plugins-git, mountPath: /git}
   - {name: git-tmp, mountPath: /tmp}
