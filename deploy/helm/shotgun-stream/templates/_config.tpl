@@ -45,6 +45,7 @@ a change of it restarts nothing here.
 {{- $config := dict "kafka" (dict "properties" dict) "shotgun" dict -}}
 {{- include "shotgun-stream.layOver" (list $config .root.Values.config) -}}
 {{- include "shotgun-stream.layOver" (list $config (default dict .workload.values.config)) -}}
+{{- if kindIs "slice" $config.kafka.bootstrap_servers }}{{ $_ := set $config.kafka "bootstrap_servers" (join "," $config.kafka.bootstrap_servers) }}{{ end -}}
 {{- $credentials := include "shotgun-stream.credentials" . | fromJson -}}
 {{- include "shotgun-stream.refuseSecrets" (dict "workload" .workload "config" $config) -}}
 {{- $secrets := include "shotgun-stream.secretsFolder" . -}}
