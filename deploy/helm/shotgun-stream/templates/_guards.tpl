@@ -177,8 +177,8 @@
 {{- range $plugins.paths -}}
 {{- if not (hasPrefix "/" .) }}{{ fail (printf "%s.paths has %q; write the whole path of the folder in the image, such as /plugins" $where .) }}{{ end -}}
 {{- end -}}
-{{- if and (default dict $plugins.imageVolume).reference (semverCompare "<1.31-0" .root.Capabilities.KubeVersion.Version) -}}
-{{- fail (printf "%s.imageVolume needs Kubernetes 1.31 or newer, and this cluster has %s; use the team's own image with %s.paths instead" $where .root.Capabilities.KubeVersion.Version $where) -}}
+{{- if and (default dict $plugins.imageVolume).reference (semverCompare "<1.33-0" .root.Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "%s.imageVolume needs Kubernetes 1.33 or newer, and this cluster has %s; use the team's own image with %s.paths instead" $where .root.Capabilities.KubeVersion.Version $where) -}}
 {{- end -}}
 {{- with $plugins.gitSync -}}
 {{- if and .repo .sshSecret .httpsSecret -}}
