@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PACKAGES := schemas runtime producer consumer sandbox
 CHECKED := $(PACKAGES) plugins tests benchmarks deploy
 
-.PHONY: demo test chaos lint format bench dashboard clean constraints
+.PHONY: demo test chaos lint format bench dashboard metrics-page clean constraints
 
 demo: $(STAMP)  ## The main job on embedded defaults: site, broker, producer, two teams' consumers. Ctrl-C ends it.
 	@$(BIN)/shotgun-sandbox demo $(ARGS)
@@ -34,6 +34,9 @@ bench: $(STAMP)  ## Every comparison in benchmarks/, each as a ratio to a raw lo
 
 dashboard: $(STAMP)  ## Write deploy/monitoring/dashboard.json anew.
 	@PYTHONPATH=deploy/monitoring $(BIN)/python -m stream_dashboard deploy/monitoring/dashboard.json
+
+metrics-page: $(STAMP)  ## Write docs/metrics.md from the lists of metrics.
+	@$(BIN)/python deploy/metrics_page.py
 
 constraints: $(STAMP)  ## Pin every dependency anew for all supported Python versions.
 	@$(BIN)/python -m pip install --quiet uv

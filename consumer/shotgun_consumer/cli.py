@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from shotgun_runtime.cli import config_options, run_cli, version_option
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.health import Health
 from shotgun_runtime.http import StatusServer
 from shotgun_runtime.log import close_logging, configure_logging
+from shotgun_runtime.metric_list import new_registry
 from shotgun_runtime.settings import Settings, require_consumer
 from shotgun_runtime.shutdown import Shutdown, signal_handlers
 
@@ -145,7 +145,7 @@ def _run(settings: Settings, surroundings: Surroundings, introduction: Introduct
     configure_logging(settings.logging, service=SERVICE)
     shutdown = Shutdown(settings.shutdown_timeout)
     health = Health()
-    registry = _registry()
+    registry = new_registry()
     server = StatusServer(settings.http, DEFAULT_PORT, registry, health)
     service = ConsumerService(settings, shutdown, health, registry, surroundings)
     try:
@@ -221,14 +221,6 @@ def try_plugin(settings: Settings, plugin: Path, given: str, as_json: bool) -> i
         for line in trying.as_text(event, done, writes):
             click.echo(line)
     return 0 if done.outcome in trying.ENDED_WELL else 1
-
-
-def _registry() -> CollectorRegistry:
-    """A registry for this run alone, with what Prometheus expects of every Python process."""
-    registry = CollectorRegistry()
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=registry)
-    return registry
 
 
 def _end_in_time(shutdown: Shutdown) -> None:

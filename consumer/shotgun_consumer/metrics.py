@@ -1,4 +1,4 @@
-"""Every metric of the consumer, in one list.
+"""Every metric of the consumer, in one list. docs/metrics.md is made from it.
 
 Counters count what this process did. An event that is repeated after a restart counts again, in another process's
 counters: sums over restarts may exceed the number of events, never fall short of it.
@@ -10,36 +10,48 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from shotgun_runtime.metric_list import Definition, M, MetricSet
+from shotgun_runtime.metric_list import Definition, Label, M, MetricSet, build_info
 
-_GROUP = ("group", "plugin")
-_CALLBACK = (*_GROUP, "callback")
+PREFIX = "shotgun_consumer_"
+OUTCOMES = ("filtered", "succeeded", "dead_lettered", "skipped")
+
+_PLUGIN = Label("plugin", bound="one for each plugin; in the metrics of a merged group its name")
+_GROUP = (Label("group", bound="one for each group"), _PLUGIN)
 # A plugin has about 40 series: a hundred plugins in one process are a page that a Prometheus can bear. So there are few
 # buckets, and one histogram for all callbacks of a plugin.
-CALLBACK_BUCKETS = (0.01, 0.1, 1.0, 10.0, 60.0, 600.0)
+CALLBACK_BUCKETS = (0.001, 0.01, 0.1, 1.0, 30.0, 600.0)
 COMMIT_BUCKETS = (0.01, 0.1, 1.0)
 
 
 DEFINITIONS: tuple[Definition, ...] = (
-    Definition("shotgun_consumer_events_delivered_total", "counter", "Events read from the stream.", _GROUP),
+    Definition(
+        "shotgun_consumer_events_delivered_total", "counter", "count", "Events read from the stream.", _GROUP
+    ),
     Definition(
         "shotgun_consumer_events_total",
         "counter",
-        "Events that ended, by outcome: filtered, succeeded, dead_lettered or skipped.",
-        (*_GROUP, "outcome"),
+        "count",
+        "Events that ended, by what became of them.",
+        (*_GROUP, Label("outcome", OUTCOMES)),
     ),
     Definition(
-        "shotgun_consumer_callback_failures_total", "counter", "Calls of a callback that raised.", _CALLBACK
+        "shotgun_consumer_callback_failures_total",
+        "counter",
+        "count",
+        "Calls of a callback that raised.",
+        (*_GROUP, Label("callback", bound="one for each callback that a plugin registers")),
     ),
     Definition(
         "shotgun_consumer_stuck_callbacks",
         "gauge",
+        "count",
         "Calls of a callback that have run longer than its timeout and still run.",
         _GROUP,
     ),
     Definition(
         "shotgun_consumer_callback_duration_seconds",
         "histogram",
+        "seconds",
         "Duration of the calls of the plugin's callbacks.",
         _GROUP,
         CALLBACK_BUCKETS,
@@ -47,44 +59,55 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition(
         "shotgun_consumer_lag_seconds",
         "gauge",
+        "seconds",
         "Age of the oldest event that has not ended; 0 when none.",
         _GROUP,
     ),
     Definition(
         "shotgun_consumer_lag_offsets",
         "gauge",
+        "count",
         "Offsets between the watermark and the end of the log: an upper bound, transaction markers count.",
         _GROUP,
     ),
-    Definition("shotgun_consumer_unfinished_events", "gauge", "Events read that have not ended.", _GROUP),
+    Definition(
+        "shotgun_consumer_unfinished_events", "gauge", "count", "Events read that have not ended.", _GROUP
+    ),
     Definition(
         "shotgun_consumer_oldest_unfinished_seconds",
         "gauge",
+        "seconds",
         "How long the event that runs now has been running; 0 when none runs.",
         _GROUP,
     ),
-    Definition("shotgun_consumer_paused", "gauge", "Partitions that stay at an event that failed.", _GROUP),
+    Definition(
+        "shotgun_consumer_paused", "gauge", "count", "Partitions that stay at an event that failed.", _GROUP
+    ),
     Definition(
         "shotgun_consumer_paused_by_order",
         "gauge",
+        "flag",
         "1 while the group starts no events because an operator, or the flood guard, has paused it.",
         _GROUP,
     ),
     Definition(
         "shotgun_consumer_waiting_for_decision",
         "gauge",
+        "flag",
         "1 while the group holds until somebody decides where it goes on.",
         _GROUP,
     ),
     Definition(
         "shotgun_consumer_commit_failures_total",
         "counter",
+        "count",
         "Commits that Kafka refused; those it answered are the count of the durations.",
         _GROUP,
     ),
     Definition(
         "shotgun_consumer_commit_duration_seconds",
         "histogram",
+        "seconds",
         "Time until a commit was answered.",
         _GROUP,
         COMMIT_BUCKETS,
@@ -92,49 +115,61 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition(
         "shotgun_consumer_plugin_loaded",
         "gauge",
+        "flag",
         "1 when what the plugin's file holds is loaded; 0 when it cannot be: its last good version runs, or none.",
-        ("plugin",),
+        (_PLUGIN,),
     ),
     Definition(
         "shotgun_consumer_plugin_version_info",
         "gauge",
-        "Always 1; `version` is a hash of the source, with its helpers, that was loaded last.",
-        ("plugin", "version"),
+        "info",
+        "What was loaded last: a hash of the plugin's source with its helpers.",
+        (_PLUGIN, Label("version", bound="one at a time for each plugin")),
     ),
     Definition(
         "shotgun_consumer_plugin_reloads_total",
         "counter",
+        "count",
         "Changed plugins that were loaded while the service ran.",
-        ("plugin",),
+        (_PLUGIN,),
     ),
     Definition(
         "shotgun_consumer_plugin_reload_failures_total",
         "counter",
+        "count",
         "Changed plugins that could not be loaded while the service ran.",
-        ("plugin",),
+        (_PLUGIN,),
     ),
     Definition(
-        "shotgun_consumer_assigned_partitions", "gauge", "Partitions assigned to this process.", _GROUP
+        "shotgun_consumer_assigned_partitions",
+        "gauge",
+        "count",
+        "Partitions assigned to this process.",
+        _GROUP,
     ),
     Definition(
-        "shotgun_consumer_replays_total", "counter", "Events that were run again by an order.", _GROUP
+        "shotgun_consumer_replays_total",
+        "counter",
+        "count",
+        "Events that were run again by an order.",
+        _GROUP,
     ),
     Definition(
-        "shotgun_consumer_retries_total", "counter", "Events that failed and are tried again.", _GROUP
+        "shotgun_consumer_retries_total",
+        "counter",
+        "count",
+        "Events that failed and are tried again.",
+        _GROUP,
     ),
     Definition(
         "shotgun_consumer_kafka_received_bytes_total",
         "counter",
-        "Bytes that the group's members here have received from Kafka.",
+        "bytes",
+        "What the group's members here have received from Kafka.",
         _GROUP,
     ),
-    Definition("shotgun_consumer_rebalances_total", "counter", "Changes of the assignment.", _GROUP),
-    Definition(
-        "shotgun_consumer_build_info",
-        "gauge",
-        "Always 1; the labels tell the version.",
-        ("version", "python"),
-    ),
+    Definition("shotgun_consumer_rebalances_total", "counter", "count", "Changes of the assignment.", _GROUP),
+    build_info(PREFIX),
 )
 
 
@@ -143,7 +178,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self._metrics = MetricSet(registry, "shotgun_consumer_", DEFINITIONS)
+        self._metrics = MetricSet(registry, PREFIX, DEFINITIONS)
         self._versions: dict[str, str] = {}
 
     def plugin_loaded(self, plugin: str, version: str) -> None:
@@ -182,10 +217,6 @@ class Metrics:
         self.reloaded(plugin)
         self.reload_failures(plugin)
 
-    def build(self, version: str, python: str) -> None:
-        """Tell what runs."""
-        self._gauge("build_info").labels(version, python).set(1)
-
     def group(self, group: str, plugin: str) -> GroupMetrics:
         """The metrics of one group."""
         return GroupMetrics(self, group, plugin)
@@ -205,10 +236,7 @@ class GroupMetrics:
         self._metrics = metrics
         self._labels = (group, plugin)
         self.delivered = self._counter("events_delivered_total")
-        self.events = {
-            outcome: self._counter("events_total", outcome)
-            for outcome in ("filtered", "succeeded", "dead_lettered", "skipped")
-        }
+        self.events = {outcome: self._counter("events_total", outcome) for outcome in OUTCOMES}
         self.commit_failures = self._counter("commit_failures_total")
         self.replayed = self._counter("replays_total")
         self.retried = self._counter("retries_total")

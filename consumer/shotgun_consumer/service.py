@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
-import platform
 import socket
 import sys
 import threading
@@ -14,7 +12,6 @@ from typing import Any
 from confluent_kafka import Consumer
 from prometheus_client import CollectorRegistry
 
-from shotgun_runtime.cli import DISTRIBUTION
 from shotgun_runtime.errors import ConfigurationError, StreamError
 from shotgun_runtime.health import Health
 from shotgun_runtime.kafka import BrokerWatch, ClientWatch, consumer_config, new_consumer
@@ -78,7 +75,6 @@ class ConsumerService:
         self._shutdown = shutdown
         self._health = health
         self._metrics = Metrics(registry)
-        self._metrics.build(importlib.metadata.version(DISTRIBUTION), platform.python_version())
         self._watch = BrokerWatch(settings.kafka.bootstrap_servers)
         self._mail: MailRoutes | None = None
         self._library: PluginLibrary | None = None

@@ -7,13 +7,13 @@ import os
 import threading
 
 import click
-from prometheus_client import REGISTRY
 
 from shotgun_runtime.cli import config_options, run_cli, version_option
 from shotgun_runtime.collector import relax_collector
 from shotgun_runtime.health import Health
 from shotgun_runtime.http import StatusServer
 from shotgun_runtime.log import close_logging, configure_logging
+from shotgun_runtime.metric_list import new_registry
 from shotgun_runtime.settings import Settings, require_producer
 from shotgun_runtime.shutdown import Shutdown, signal_handlers
 
@@ -52,14 +52,15 @@ def run(settings: Settings) -> None:
     configure_logging(settings.logging, service="shotgun-producer")
     shutdown = Shutdown(settings.shutdown_timeout)
     health = Health()
-    server = StatusServer(settings.http, DEFAULT_PORT, REGISTRY, health)
+    registry = new_registry()
+    server = StatusServer(settings.http, DEFAULT_PORT, registry, health)
     try:
         with signal_handlers(shutdown):
             port = server.start()
             log.info("Metrics, /healthz and /readyz are served on port %d", port)
             _end_in_time(shutdown)
             relax_collector()
-            ProducerService(settings, shutdown, health, REGISTRY).run()
+            ProducerService(settings, shutdown, health, registry).run()
     finally:
         server.close()
         close_logging()

@@ -1,221 +1,260 @@
-"""Every metric of the producer, in one list."""
+"""Every metric of the producer, in one list. docs/metrics.md is made from it."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from shotgun_runtime.metric_list import Definition, MetricSet
+from shotgun_runtime.metric_list import Definition, Label, MetricSet, build_info
 from shotgun_runtime.site_errors import Kind
 
-_QUICK = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+PREFIX = "shotgun_producer_"
+
+_QUICK = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
 _FILL = (1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 86_400.0, 3 * 86_400.0, 14 * 86_400.0)
 _FILL_IDS = (10.0, 100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0)
 _ROWS = (1.0, 5.0, 20.0, 100.0, 500.0)
 
-POLL_OUTCOMES = ("rows", "empty", "failed", "refused")
-TRANSACTION_OUTCOMES = ("committed", "aborted", "unknown", "fenced")
-BACKFILL_STATES = ("done", "left")
-AUDIT_OUTCOMES = ("equal", "different", "failed")
-AUDIT_WINDOWS = ("equal", "examined")
-AUDIT_EVENTS = ("cold", "missing")
-RECYCLE_REASONS = ("abort", "unknown_commit", "slow_commit", "fatal", "fenced", "read")
-
 
 DEFINITIONS: tuple[Definition, ...] = (
-    Definition("shotgun_producer_build_info", "gauge", "The version that runs; always 1.", ("version",)),
-    Definition("shotgun_producer_active", "gauge", "1 while this instance is elected and fenced the others."),
+    Definition(
+        "shotgun_producer_active",
+        "gauge",
+        "flag",
+        "1 while this instance is elected and has fenced the others: the sum over all instances is 1.",
+    ),
     Definition(
         "shotgun_producer_waiting_for_decision",
         "gauge",
-        "1 while nothing is published until a person decides; /readyz says what.",
+        "flag",
+        "1 while nothing is published until a person decides; /readyz says what, and by which command.",
     ),
     Definition(
         "shotgun_producer_polls_total",
         "counter",
-        "Requests for events: rows, empty, failed, refused.",
-        ("outcome",),
+        "count",
+        "Requests for events, by what came of them.",
+        (Label("outcome", ("rows", "empty", "failed", "refused")),),
     ),
     Definition(
         "shotgun_producer_poll_duration_seconds",
         "histogram",
+        "seconds",
         "Time for one request to the site.",
         buckets=_QUICK,
     ),
     Definition(
         "shotgun_producer_site_failures_total",
         "counter",
-        "Requests to the site that failed, by kind of failure.",
-        ("kind",),
+        "count",
+        "Requests to the site that failed, by kind of failure; throttled is an answer 429 or 503.",
+        (Label("kind", get_args(Kind)),),
     ),
     Definition(
         "shotgun_producer_site_up",
         "gauge",
+        "flag",
         "0 during an outage of the site: two requests in a row, or a slow one, have failed or were refused.",
     ),
     Definition(
         "shotgun_producer_clock_skew_seconds",
         "gauge",
-        "Seconds by which the site's clock is ahead of this machine's, at the least.",
+        "seconds",
+        "By how much the site's clock is ahead of this machine's, at the least; negative when it is behind.",
     ),
     Definition(
         "shotgun_producer_last_success_timestamp_seconds",
         "gauge",
-        "When the site last answered, in seconds since 1970 by this machine's clock.",
+        "timestamp",
+        "When the site last answered.",
     ),
     Definition(
         "shotgun_producer_events_published_total",
         "counter",
-        "Events whose transaction was committed, by event type; the first 100 types by name, then other.",
-        ("event_type",),
+        "count",
+        "Events whose transaction was committed, by event type.",
+        (Label("event_type", bound="the first 100 types by name, all later ones as other"),),
     ),
     Definition(
         "shotgun_producer_events_late_total",
         "counter",
+        "count",
         "Published events that filled a hole older than ten seconds.",
     ),
     Definition(
         "shotgun_producer_events_excluded_total",
         "counter",
+        "count",
         "Events that were read and, by exclude_event_types or projects, not published.",
     ),
     Definition(
         "shotgun_producer_fill_delay_seconds",
         "histogram",
+        "seconds",
         "Age of a hole when an event filled it.",
         buckets=_FILL,
     ),
     Definition(
         "shotgun_producer_fill_delay_ids",
         "histogram",
+        "count",
         "How many ids the event that filled a hole was behind the head.",
         buckets=_FILL_IDS,
     ),
-    Definition("shotgun_producer_head_id", "gauge", "The highest event id seen."),
+    Definition("shotgun_producer_head_id", "gauge", "id", "The highest event id seen."),
     Definition(
         "shotgun_producer_lag_seconds",
         "gauge",
+        "seconds",
         "Age of the last published event while the site has more than one page of new ones, else 0.",
     ),
     Definition(
         "shotgun_producer_lag_ids",
         "gauge",
+        "count",
         "How many ids the head is behind the newest event that the site is known to have.",
     ),
     Definition(
         "shotgun_producer_last_stable_offset_lag_seconds",
         "gauge",
+        "seconds",
         "For how long an open transaction has kept readers of committed events from the end of the topic; standbys "
         "tell it too.",
     ),
     Definition(
         "shotgun_producer_holes",
         "gauge",
+        "count",
         "Ranges of ids below the head that were never seen: hot ones are asked for with every poll.",
-        ("tier",),
+        (Label("tier", ("hot", "cold")),),
     ),
     Definition(
         "shotgun_producer_holes_expired_total",
         "counter",
+        "count",
         "Ranges of ids that were given up: watched for two weeks in vain, or too old when first seen.",
-        ("kind",),
+        (Label("kind", ("watched", "old")),),
     ),
     Definition(
         "shotgun_producer_transactions_total",
         "counter",
-        "Kafka transactions: committed, aborted, unknown (a commit without an answer), fenced.",
-        ("outcome",),
+        "count",
+        "Kafka transactions, by how they ended; unknown is a commit without an answer.",
+        (Label("outcome", ("committed", "aborted", "unknown", "fenced")),),
     ),
     Definition(
         "shotgun_producer_transaction_aborts_total",
         "counter",
-        "Kafka transactions that were aborted, by librdkafka's name of the error.",
-        ("reason",),
+        "count",
+        "Kafka transactions that were aborted, by the error.",
+        (Label("reason", bound="librdkafka's names of errors"),),
     ),
     Definition(
         "shotgun_producer_transaction_duration_seconds",
         "histogram",
+        "seconds",
         "Time from begin to commit of a Kafka transaction.",
         buckets=_QUICK,
     ),
     Definition(
         "shotgun_producer_transaction_events",
         "histogram",
+        "count",
         "Events in a committed transaction.",
         buckets=_ROWS,
     ),
     Definition(
         "shotgun_producer_recycles_total",
         "counter",
+        "count",
         "Kafka producers thrown away and made anew, by reason.",
-        ("reason",),
+        (Label("reason", ("abort", "unknown_commit", "slow_commit", "fatal", "fenced", "read")),),
     ),
     Definition(
-        "shotgun_producer_elections_total", "counter", "Times that this instance became the active one."
+        "shotgun_producer_elections_total",
+        "counter",
+        "count",
+        "Times that this instance became the active one.",
     ),
     Definition(
         "shotgun_producer_fenced_total",
         "counter",
+        "count",
         "Times that another instance took over the transactional id.",
     ),
     Definition(
         "shotgun_producer_reconciled_events_total",
         "counter",
+        "count",
         "Events found in the topic beyond the checkpoint; more than none means a torn transaction.",
     ),
-    Definition("shotgun_producer_checkpoint_bytes", "gauge", "Size of the last checkpoint."),
+    Definition("shotgun_producer_checkpoint_bytes", "gauge", "bytes", "Size of the last checkpoint."),
     Definition(
         "shotgun_producer_backfill_ids",
         "gauge",
-        "Ids of the running backfill: done, left; both 0 while none runs.",
-        ("state",),
+        "count",
+        "Ids of the running backfill; both are 0 while none runs.",
+        (Label("state", ("done", "left")),),
     ),
-    Definition("shotgun_producer_oversize_events_total", "counter", "Events published without their meta."),
+    Definition(
+        "shotgun_producer_oversize_events_total",
+        "counter",
+        "count",
+        "Events that were too large for a record and were published without their meta.",
+    ),
     Definition(
         "shotgun_producer_misfit_events_total",
         "counter",
+        "count",
         "Events that did not fit the schema and were published as a whole.",
     ),
     Definition(
         "shotgun_producer_unusable_rows_total",
         "counter",
+        "count",
         "Rows without an integer id, which cannot be published.",
     ),
     Definition(
         "shotgun_producer_audit_runs_total",
         "counter",
-        "Audits: equal, different (ids were lost), failed (the brokers did not answer).",
-        ("outcome",),
+        "count",
+        "Audits, by what they found: different when ids were lost, failed when the brokers did not answer.",
+        (Label("outcome", ("equal", "different", "failed")),),
     ),
     Definition(
         "shotgun_producer_audit_windows_total",
         "counter",
+        "count",
         "Windows of 10,000 ids that audits compared: equal by their counts, or examined id by id.",
-        ("outcome",),
+        (Label("outcome", ("equal", "examined")),),
     ),
     Definition(
         "shotgun_producer_audit_events_total",
         "counter",
+        "count",
         "Visible events that an audit found: cold ones were still asked for, missing ones counted as read.",
-        ("kind",),
+        (Label("kind", ("cold", "missing")),),
     ),
     Definition(
         "shotgun_producer_audit_asked_again_total",
         "counter",
+        "count",
         "Ids that counted as read, were neither on the site nor in the topic, and are asked for again.",
     ),
     Definition(
         "shotgun_producer_audit_hidden_events",
         "gauge",
+        "count",
         "Events that the site showed once and did not show at the last audit.",
     ),
     Definition(
         "shotgun_producer_audit_last_timestamp_seconds",
         "gauge",
-        "When the last audit was finished, in seconds since 1970 by this machine's clock.",
+        "timestamp",
+        "When the last audit was finished.",
     ),
+    build_info(PREFIX),
 )
 
 
@@ -223,8 +262,7 @@ class Metrics:
     """The metrics, registered in a registry of one's own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        metrics = MetricSet(registry, "shotgun_producer_", DEFINITIONS)
-        self.build_info = metrics.take(Gauge, "build_info")
+        metrics = MetricSet(registry, PREFIX, DEFINITIONS)
         self.active = metrics.take(Gauge, "active")
         self.waiting_for_decision = metrics.take(Gauge, "waiting_for_decision")
         self.polls = metrics.take(Counter, "polls_total")
@@ -263,27 +301,3 @@ class Metrics:
         self.audit_asked_again = metrics.take(Counter, "audit_asked_again_total")
         self.audit_hidden = metrics.take(Gauge, "audit_hidden_events")
         self.audit_last = metrics.take(Gauge, "audit_last_timestamp_seconds")
-        self._show_zeros()
-
-    def _show_zeros(self) -> None:
-        self.build_info.labels(version("shotgun-stream")).set(1)
-        for outcome in POLL_OUTCOMES:
-            self.polls.labels(outcome)
-        for kind in get_args(Kind):
-            self.site_failures.labels(kind)
-        for outcome in TRANSACTION_OUTCOMES:
-            self.transactions.labels(outcome)
-        for reason in RECYCLE_REASONS:
-            self.recycles.labels(reason)
-        for kind in ("watched", "old"):
-            self.holes_expired.labels(kind)
-        for state in BACKFILL_STATES:
-            self.backfill_ids.labels(state)
-        for outcome in AUDIT_OUTCOMES:
-            self.audit_runs.labels(outcome)
-        for outcome in AUDIT_WINDOWS:
-            self.audit_windows.labels(outcome)
-        for kind in AUDIT_EVENTS:
-            self.audit_events.labels(kind)
-        for tier in ("hot", "cold"):
-            self.holes.labels(tier)
