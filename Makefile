@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PACKAGES := schemas runtime producer consumer sandbox
 CHECKED := $(PACKAGES) plugins tests benchmarks deploy
 
-.PHONY: demo test chaos lint format bench dashboard metrics-page clean constraints
+.PHONY: demo test chaos lint format bench dashboard metrics-page image image-check clean constraints
 
 demo: $(STAMP)  ## The main job on embedded defaults: site, broker, producer, two teams' consumers. Ctrl-C ends it.
 	@$(BIN)/shotgun-sandbox demo $(ARGS)
@@ -24,6 +24,7 @@ lint: $(STAMP)  ## Format, style, types and the import table.
 	@$(BIN)/ruff check $(CHECKED)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint deploy/Dockerfile
 
 format: $(STAMP)
 	@$(BIN)/ruff format $(CHECKED)
@@ -37,6 +38,9 @@ dashboard: $(STAMP)  ## Write deploy/monitoring/dashboard.json anew.
 
 metrics-page: $(STAMP)  ## Write docs/metrics.md from the lists of metrics.
 	@$(BIN)/python deploy/metrics_page.py
+
+image:  ## Build the container image with buildah, docker or podman; IMAGE=name:tag, IMAGE_OPTIONS="--network host".
+	@$(PYTHON) deploy/build_image.py $(IMAGE:%=--tag %) --options="$(IMAGE_OPTIONS)"
 
 constraints: $(STAMP)  ## Pin every dependency anew for all supported Python versions.
 	@$(BIN)/python -m pip install --quiet uv

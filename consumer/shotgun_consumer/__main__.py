@@ -1,5 +1,16 @@
-"""Makes `python -m shotgun_consumer` the same as `shotgun-consumer`."""
+"""The command `shotgun-consumer`, also as `python -m shotgun_consumer`."""
 
-from .cli import main
+from shotgun_runtime.first_process import end_on_sigterm
 
-main()
+
+def main() -> None:
+    """Run the command line and exit."""
+    end_on_sigterm()
+    # Takes a second, in which a container may be stopped.
+    from .cli import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()
