@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.exposition import gzip_accepted
 
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.health import Health
+from shotgun_runtime.metric_page import CONTENT_TYPE, MetricPage
 from shotgun_runtime.settings import HttpSettings
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ class StatusServer:
 
 
 def _application(registry: CollectorRegistry, health: Health) -> WSGIApplication:
-    metrics: WSGIApplication = make_wsgi_app(registry)
+    metrics = _metrics(registry)
     states: dict[str, Callable[[], tuple[bool, str]]] = {
         "/healthz": lambda: health.alive,
         "/readyz": lambda: health.ready,
@@ -100,6 +102,28 @@ def _application(registry: CollectorRegistry, health: Health) -> WSGIApplication
         if path == "/":
             return _text(start_response, "200 OK", _INDEX)
         return _text(start_response, "404 Not Found", "nothing here; see /\n")
+
+    return application
+
+
+def _metrics(registry: CollectorRegistry) -> WSGIApplication:
+    page = MetricPage(registry)
+    others: WSGIApplication = make_wsgi_app(registry)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        accepted = environ.get("HTTP_ACCEPT", "")
+        # Prometheus takes both and likes OpenMetrics better, which tells nothing more here and takes far longer.
+        only_open = "openmetrics" in accepted and not ("text/plain" in accepted or "*/*" in accepted)
+        if only_open or environ.get("QUERY_STRING"):
+            return others(environ, start_response)
+        headers = [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")]
+        if gzip_accepted(environ.get("HTTP_ACCEPT_ENCODING")):
+            headers.append(("Content-Encoding", "gzip"))
+            body = page.compressed()
+        else:
+            body = page.text()
+        start_response("200 OK", [*headers, ("Content-Length", str(len(body)))])
+        return [body]
 
     return application
 
