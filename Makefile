@@ -42,6 +42,9 @@ metrics-page: $(STAMP)  ## Write docs/metrics.md from the lists of metrics.
 image:  ## Build the container image with buildah, docker or podman; IMAGE=name:tag, IMAGE_OPTIONS="--network host".
 	@$(PYTHON) deploy/build_image.py $(IMAGE:%=--tag %) --options="$(IMAGE_OPTIONS)"
 
+image-check: $(STAMP)  ## Run the image as the chart does, on a local Kafka and a simulated site, with docker or podman.
+	@$(BIN)/python deploy/check_image.py $(IMAGE:%=--image %) --options="$(RUN_OPTIONS)"
+
 constraints: $(STAMP)  ## Pin every dependency anew for all supported Python versions.
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.10 \
