@@ -10,6 +10,8 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from shotgun_runtime.kafka_figures import KafkaFigures
+from shotgun_runtime.kafka_figures import definitions as kafka_definitions
 from shotgun_runtime.metric_list import Definition, Label, M, MetricSet, build_info
 
 PREFIX = "shotgun_consumer_"
@@ -169,6 +171,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         _GROUP,
     ),
     Definition("shotgun_consumer_rebalances_total", "counter", "count", "Changes of the assignment.", _GROUP),
+    *kafka_definitions(PREFIX),
     build_info(PREFIX),
 )
 
@@ -179,6 +182,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._metrics = MetricSet(registry, PREFIX, DEFINITIONS)
+        self.kafka = KafkaFigures(self._metrics)
         self._versions: dict[str, str] = {}
 
     def plugin_loaded(self, plugin: str, version: str) -> None:

@@ -75,7 +75,8 @@ class ConsumerService:
         self._shutdown = shutdown
         self._health = health
         self._metrics = Metrics(registry)
-        self._watch = BrokerWatch(settings.kafka.bootstrap_servers)
+        self._watch = BrokerWatch(settings.kafka.bootstrap_servers, self._metrics.kafka.take)
+        self._metrics.kafka.follow(lambda: self._watch.broken)
         self._mail: MailRoutes | None = None
         self._library: PluginLibrary | None = None
 

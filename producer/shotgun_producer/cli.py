@@ -56,11 +56,13 @@ def run(settings: Settings) -> None:
     server = StatusServer(settings.http, DEFAULT_PORT, registry, health)
     try:
         with signal_handlers(shutdown):
+            # Before the first scrape: its metrics are in the registry from then on.
+            service = ProducerService(settings, shutdown, health, registry)
             port = server.start()
             log.info("Metrics, /healthz and /readyz are served on port %d", port)
             _end_in_time(shutdown)
             relax_collector()
-            ProducerService(settings, shutdown, health, registry).run()
+            service.run()
     finally:
         server.close()
         close_logging()

@@ -6,6 +6,8 @@ from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from shotgun_runtime.kafka_figures import KafkaFigures
+from shotgun_runtime.kafka_figures import definitions as kafka_definitions
 from shotgun_runtime.metric_list import Definition, Label, MetricSet, build_info
 from shotgun_runtime.site_errors import Kind
 
@@ -254,6 +256,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         "timestamp",
         "When the last audit was finished.",
     ),
+    *kafka_definitions(PREFIX),
     build_info(PREFIX),
 )
 
@@ -263,6 +266,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         metrics = MetricSet(registry, PREFIX, DEFINITIONS)
+        self.kafka = KafkaFigures(metrics)
         self.active = metrics.take(Gauge, "active")
         self.waiting_for_decision = metrics.take(Gauge, "waiting_for_decision")
         self.polls = metrics.take(Counter, "polls_total")

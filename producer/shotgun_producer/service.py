@@ -58,7 +58,8 @@ class ProducerService:
         self._shutdown = shutdown
         self._health = health
         self._metrics = Metrics(registry)
-        self._watch = BrokerWatch(settings.kafka.bootstrap_servers)
+        self._watch = BrokerWatch(settings.kafka.bootstrap_servers, self._metrics.kafka.take)
+        self._metrics.kafka.follow(lambda: self._watch.broken)
         admin = LastingAdmin(settings)
         self._stable_offset = StableOffsetWatch(
             admin, settings.stream.topic, self._metrics.last_stable_offset_lag

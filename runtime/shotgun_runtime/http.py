@@ -117,7 +117,7 @@ def _metrics(registry: CollectorRegistry) -> WSGIApplication:
         if only_open or environ.get("QUERY_STRING"):
             return others(environ, start_response)
         headers = [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")]
-        if gzip_accepted(environ.get("HTTP_ACCEPT_ENCODING")):
+        if gzip_accepted(environ.get("HTTP_ACCEPT_ENCODING", "")):
             headers.append(("Content-Encoding", "gzip"))
             body = page.compressed()
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from confluent_kafka import KafkaError
@@ -38,9 +39,13 @@ class Watch(Protocol):
 
 
 class BrokerWatch:
-    """Takes the error and statistics callbacks of any number of clients, from any threads."""
+    """Takes the error and statistics callbacks of any number of clients, from any threads.
 
-    def __init__(self, servers: str) -> None:
+    `figures` is called with the statistics of each of them.
+    """
+
+    def __init__(self, servers: str, figures: Callable[[str], None] | None = None) -> None:
+        self._figures = figures
         self._lock = threading.Lock()
         self._outage = OutageLog(f"Kafka at {servers}", log)
         self._said: set[int] = set()
@@ -66,6 +71,8 @@ class BrokerWatch:
 
     def on_statistics(self, statistics: str) -> None:
         """Look for a broker that is connected: librdkafka's ``stats_cb``."""
+        if self._figures is not None:
+            self._figures(statistics)
         with self._lock:
             if (self._outage.broken or self._said) and '"state":"UP"' in statistics:
                 self._up()

@@ -35,7 +35,8 @@ class MetricPage:
                 # The labels of a name are always the same ones, in the same order.
                 key = (sample.name, *sample.labels.values())
                 start = seen[key] = known.get(key) or _start(sample.name, sample.labels)
-                lines.append(f"{start}{floatToGoString(sample.value)}\n")
+                value = floatToGoString(sample.value)  # type: ignore[no-untyped-call]
+                lines.append(f"{start}{value}\n")
         # Series that are gone are forgotten.
         self._starts = seen
         return "".join(lines).encode()
