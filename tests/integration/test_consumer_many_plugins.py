@@ -44,9 +44,24 @@ def test_a_hundred_plugins_in_one_process_get_every_event_and_stop_in_time(team:
     assert set(PLUGINS) <= set(series)
     assert {name: count for name, count in series.items() if count > MAX_SERIES} == {}
     assert {name: count for name, count in _buckets(page).items() if count > MAX_BUCKETS} == {}
+    # And it tells how the brokers answer
+    wait_until(
+        lambda: _sum(member.get("/metrics")[1], "shotgun_consumer_kafka_connects_total") >= len(PLUGINS)
+    )
+    wait_until(lambda: _sum(member.get("/metrics")[1], "shotgun_consumer_kafka_round_trip_seconds") > 0)
     # And all of them leave within the time to stop
     assert member.process.terminate() == 0
     assert "did not stop within" not in member.process.stdout
+
+
+def _sum(page: str, name: str) -> float:
+    """The sum of a metric's series."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == name
+    )
 
 
 def _series(page: str) -> Counter[str]:
