@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import threading
 import time
@@ -30,7 +31,12 @@ _COUNTS = (*_FAILURES.values(), "connects", "disconnects")
 def definitions(prefix: str) -> tuple[Definition, ...]:
     """The metrics, for the list of a service."""
     return (
-        Definition(f"{prefix}kafka_up", "gauge", "flag", "0 while no broker can be reached, else 1."),
+        Definition(
+            f"{prefix}kafka_up",
+            "gauge",
+            "flag",
+            "1 while a client is connected to a broker; 0 before the first connection, too.",
+        ),
         Definition(
             f"{prefix}kafka_round_trip_seconds",
             "gauge",
@@ -58,13 +64,16 @@ def definitions(prefix: str) -> tuple[Definition, ...]:
             (Label("kind", tuple(_FAILURES)),),
         ),
         Definition(
-            f"{prefix}kafka_connects_total", "counter", "count", "Connections to brokers that were tried."
+            f"{prefix}kafka_connects_total",
+            "counter",
+            "count",
+            "Connections to brokers that were tried, coordinators left out.",
         ),
         Definition(
             f"{prefix}kafka_disconnects_total",
             "counter",
             "count",
-            "Connections to brokers that ended; one that loses the last broker is not counted.",
+            "Connections to brokers that ended, coordinators left out; some are missed when all brokers are lost.",
         ),
     )
 
@@ -73,7 +82,9 @@ def definitions(prefix: str) -> tuple[Definition, ...]:
 class _Client:
     """What is known of one Kafka client."""
 
+    told_at: float
     read_at: float
+    is_connected: bool = False
     round_trip: float = 0.0
     throttle: float = 0.0
     queued: int = 0
@@ -90,8 +101,10 @@ class KafkaFigures:
         self._clock = clock
         self._lock = threading.Lock()
         self._clients: dict[str, _Client] = {}
-        self._up = metrics.take(Gauge, "kafka_up")
-        self._up.set(1)
+        self._is_broken: Callable[[], bool] = bool
+        metrics.take(Gauge, "kafka_up").set_function(
+            lambda: float(any(one.is_connected for one in self._alive()) and not self._is_broken())
+        )
         self._failures = metrics.take(Counter, "kafka_request_failures_total")
         self._connects = metrics.take(Counter, "kafka_connects_total")
         self._disconnects = metrics.take(Counter, "kafka_disconnects_total")
@@ -106,8 +119,8 @@ class KafkaFigures:
         )
 
     def follow(self, is_broken: Callable[[], bool]) -> None:
-        """Tell from now on what this says of the brokers."""
-        self._up.set_function(lambda: float(not is_broken()))
+        """Believe this from now on when it says that no broker can be reached: it hears of that sooner."""
+        self._is_broken = is_broken
 
     def take(self, statistics: str) -> None:
         """Take what librdkafka gave to a client's ``stats_cb``."""
@@ -116,17 +129,18 @@ class KafkaFigures:
             return
         now = self._clock()
         with self._lock:
-            client = self._clients.get(found[1])
-            if client is not None and now - client.read_at < READ_EVERY_SECONDS:
+            client = self._clients.setdefault(found[1], _Client(now, -math.inf))
+            client.told_at = now
+            client.is_connected = '"state":"UP"' in statistics
+            if now - client.read_at < READ_EVERY_SECONDS:
                 return
-            client = self._clients.setdefault(found[1], _Client(now))
             client.read_at = now
             try:
                 self._read(client, json.loads(statistics))
             except (KeyError, TypeError, ValueError) as error:
                 # Another librdkafka may count otherwise; no client may stop working for that.
                 log.debug("Statistics of %s cannot be read: %r", found[1], error)
-            for name in [name for name, one in self._clients.items() if now - one.read_at > GONE_SECONDS]:
+            for name in [name for name, one in self._clients.items() if now - one.told_at > GONE_SECONDS]:
                 del self._clients[name]
 
     def _read(self, client: _Client, statistics: Mapping[str, Any]) -> None:
@@ -140,7 +154,12 @@ class KafkaFigures:
             if one["rtt"]["cnt"] and (statistics["type"] == "producer" or one["source"] == "logical")
         ]
         client.round_trip = max(asked, default=0) / 1e6
-        counts = {(name, key): int(one[key]) for name, one in brokers.items() for key in _COUNTS}
+        counts = {
+            (name, key): int(one[key])
+            for name, one in brokers.items()
+            # A coordinator that is not needed yet has no address, and counts a connection a second all the same.
+            for key in (_FAILURES.values() if one["source"] == "logical" else _COUNTS)
+        }
         rises: Counts[str] = Counts()
         for (name, key), count in counts.items():
             before = client.counts.get((name, key), 0)
@@ -155,4 +174,4 @@ class KafkaFigures:
     def _alive(self) -> list[_Client]:
         now = self._clock()
         with self._lock:
-            return [one for one in self._clients.values() if now - one.read_at <= GONE_SECONDS]
+            return [one for one in self._clients.values() if now - one.told_at <= GONE_SECONDS]

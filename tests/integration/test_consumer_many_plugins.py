@@ -49,6 +49,7 @@ def test_a_hundred_plugins_in_one_process_get_every_event_and_stop_in_time(team:
         lambda: _sum(member.get("/metrics")[1], "shotgun_consumer_kafka_connects_total") >= len(PLUGINS)
     )
     wait_until(lambda: _sum(member.get("/metrics")[1], "shotgun_consumer_kafka_round_trip_seconds") > 0)
+    assert _sum(member.get("/metrics")[1], "shotgun_consumer_kafka_up") == 1
     # And all of them leave within the time to stop
     assert member.process.terminate() == 0
     assert "did not stop within" not in member.process.stdout

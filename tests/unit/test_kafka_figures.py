@@ -32,17 +32,22 @@ class Page:
     def take(self, name: str, kind: str = "producer", queued: int = 0, **brokers: dict[str, Any]) -> None:
         """Statistics that were made when those before have been read."""
         self.now += READ_EVERY_SECONDS
-        self.figures.take(
-            json.dumps({"name": name, "client_id": "c", "type": kind, "msg_cnt": queued, "brokers": brokers})
-        )
+        told = {"name": name, "client_id": "c", "type": kind, "msg_cnt": queued, "brokers": brokers}
+        self.figures.take(json.dumps(told, separators=(",", ":")))
 
 
 def broker(
-    rtt: int = 0, throttle: int = 0, source: str = "learned", connects: int = 1, **counts: int
+    rtt: int = 0,
+    throttle: int = 0,
+    source: str = "learned",
+    connects: int = 1,
+    state: str = "UP",
+    **counts: int,
 ) -> dict[str, Any]:
     """One broker: `rtt` in microseconds, `throttle` in milliseconds, as librdkafka has them."""
     return {
         "source": source,
+        "state": state,
         "rtt": {"p99": rtt, "cnt": int(rtt > 0)},
         "throttle": {"max": throttle},
         "connects": connects,
@@ -79,7 +84,8 @@ def test_records_that_wait_are_summed_and_a_client_that_is_gone_is_forgotten(pag
 
 def test_counts_are_those_of_all_clients_and_never_fall(page: Page) -> None:
     page.take("a", b1=broker(connects=2, disconnects=1, req_timeouts=5, txerrs=1))
-    page.take("b", b1=broker(connects=1, rxerrs=2))
+    # A coordinator without an address tries to connect all the time.
+    page.take("b", b1=broker(connects=1), TxnCoordinator=broker(source="logical", connects=60, rxerrs=2))
     page.take("a", b1=broker(connects=4, disconnects=3, req_timeouts=5, txerrs=1))
     # The client has met the broker anew, and once more after it knew none.
     page.take("a", b1=broker(connects=1))
@@ -94,6 +100,22 @@ def test_counts_are_those_of_all_clients_and_never_fall(page: Page) -> None:
         1,
         2,
     ]
+
+
+def test_kafka_is_up_while_a_client_is_connected(page: Page) -> None:
+    # Nothing is known of it at first: a service whose brokers were never there must not say that all is well.
+    assert page.value("up") == 0
+    page.take("a", b1=broker(state="CONNECT"))
+    assert page.value("up") == 0
+    page.take("b", b1=broker(state="DOWN"), b2=broker())
+    assert page.value("up") == 1
+    broken = True
+    page.figures.follow(lambda: broken)
+    assert page.value("up") == 0
+    broken = False
+    assert page.value("up") == 1
+    page.now += GONE_SECONDS + 1
+    assert page.value("up") == 0
 
 
 def test_most_statistics_of_a_client_are_not_read(page: Page) -> None:
@@ -134,6 +156,6 @@ def test_a_real_client_is_counted_and_its_brokers_loss_is_told(page: Page, clust
     producer.produce("topic", b"one")
     assert producer.flush(60) == 0
     wait_until(lambda: seen("connects_total"))
-    assert page.value("up") == 1
+    wait_until(lambda: seen("up") == 1)
     cluster.go_down()
     wait_until(lambda: seen("up") == 0)

@@ -188,6 +188,7 @@ def test_a_started_service_tells_all_of_its_list_and_of_its_process(started: dic
         if sys.platform == "linux":
             assert set(PROCESS) <= set(told)
         assert re.search(rf'^shotgun_{service}_build_info{{.*version="[0-9.]+"}} 1.0$', page, re.MULTILINE)
+        assert f"\nshotgun_{service}_kafka_up 0.0\n" in page
         # No second series for each, with the time at which it was made.
         assert "_created" not in page
 
