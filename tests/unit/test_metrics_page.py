@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -15,7 +15,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from support import Process, wait_until
+from prometheus_install import PrometheusMissingError, prometheus_folder
+from support import Process, cannot_be_had, wait_until
 
 from shotgun_consumer import metrics as consumer_metrics
 from shotgun_producer import metrics as producer_metrics
@@ -193,10 +194,18 @@ def test_a_started_service_tells_all_of_its_list_and_of_its_process(started: dic
         assert "_created" not in page
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_finds_nothing_to_object_to(started: dict[str, str]) -> None:
+@pytest.fixture
+def promtool() -> Path:
+    try:
+        return prometheus_folder(os.environ) / "promtool"
+    except PrometheusMissingError as error:
+        cannot_be_had("Prometheus", str(error), os.environ)
+        raise
+
+
+def test_promtool_finds_nothing_to_object_to(started: dict[str, str], promtool: Path) -> None:
     for page in started.values():
         done = subprocess.run(
-            ["promtool", "check", "metrics"], input=page, capture_output=True, text=True, check=False
+            [promtool, "check", "metrics"], input=page, capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
