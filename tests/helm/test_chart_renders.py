@@ -1,0 +1,54 @@
+"""Every case of the chart renders with helm 3 and 4 to the same objects, and no check has anything against them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from checks import findings
+from manifests import parse
+from rendering import CASES, MAJORS, canonical, case, helm, kept_template, rendered
+from schema_checks import CHART, MIDDLE, OLDEST, kubernetes_schemas
+
+FILES = [case(name) for name in CASES]
+
+
+def test_the_chart_has_cases() -> None:
+    assert {"minimal-values.yaml", "everything-values.yaml"} <= set(CASES)
+
+
+@pytest.mark.parametrize("major", MAJORS)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_helm_lint_has_nothing_to_say(file: Path, major: str) -> None:
+    said = helm(major, "lint", "--strict", str(CHART), "--values", str(file))
+
+    assert said.code == 0, said.out + said.err
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_helm_3_and_4_make_the_same_objects(file: Path) -> None:
+    three, four = (rendered(major, file) for major in MAJORS)
+
+    assert canonical(three) == canonical(four)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_no_check_finds_anything(file: Path) -> None:
+    found = findings(rendered("4", file))
+
+    assert not found, "\n".join(map(str, found))
+
+
+@pytest.mark.parametrize("version", [OLDEST, MIDDLE])
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_older_versions_of_kubernetes_know_every_field(file: Path, version: str) -> None:
+    said = kept_template("4", file, kubernetes=version)
+    if said.code != 0:
+        # What an old version does not have is refused, with the reason and a way out.
+        assert f"this cluster has v{version}" in said.err
+        assert file.name != "minimal-values.yaml"
+        return
+
+    found = list(kubernetes_schemas(parse(said.out), version))
+
+    assert not found, "\n".join(found)
