@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PACKAGES := schemas runtime producer consumer sandbox
 CHECKED := $(PACKAGES) plugins tests benchmarks deploy
 
-.PHONY: demo test chaos lint format bench dashboard metrics-page image image-check clean constraints
+.PHONY: demo test chaos lint format bench dashboard metrics-page chart image image-check clean constraints
 
 demo: $(STAMP)  ## The main job on embedded defaults: site, broker, producer, two teams' consumers. Ctrl-C ends it.
 	@$(BIN)/shotgun-sandbox demo $(ARGS)
@@ -44,6 +44,9 @@ image:  ## Build the container image with buildah, docker or podman; IMAGE=name:
 
 image-check: $(STAMP)  ## Run the image as the chart does, on a local Kafka and a simulated site, with docker or podman.
 	@$(BIN)/python deploy/check_image.py $(IMAGE:%=--image %) --options="$(RUN_OPTIONS)"
+
+chart: $(STAMP)  ## The chart's values.schema.json and the table of values in its README, made of deploy/shotgun_chart.
+	@$(BIN)/python -m shotgun_chart
 
 constraints: $(STAMP)  ## Pin every dependency anew for all supported Python versions.
 	@$(BIN)/python -m pip install --quiet uv

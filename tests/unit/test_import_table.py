@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOTS = ("schemas", "runtime", "producer", "consumer", "sandbox")
+ROOTS = ("schemas", "runtime", "producer", "consumer", "sandbox", "deploy")
 
 
 def _lint_imports(house: Path) -> subprocess.CompletedProcess[str]:
@@ -44,6 +44,7 @@ def test_every_package_keeps_to_the_import_table() -> None:
         ("producer/shotgun_producer", "shotgun_consumer"),
         ("consumer/shotgun_consumer", "shotgun_sandbox"),
         ("producer/shotgun_producer", "shotgun_sandbox"),
+        ("deploy/shotgun_chart", "shotgun_consumer"),
     ],
 )
 def test_an_import_that_the_table_forbids_is_found(importer: str, imported: str, tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""The chart's values.schema.json: closed, with defaults and descriptions, made of the models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
+
+from shotgun_chart.config_schema import config_schema
+from shotgun_chart.credentials import Credentials
+from shotgun_chart.generator import REFERENCE, Readable, nullable, tidied
+from shotgun_chart.parts import LAID_OVER, Affinity, Image, Part, Resources, RollingUpdate
+from shotgun_chart.values import AuthenticationReference, Values
+from shotgun_chart.workloads import Team, Worker, Workload
+
+_DRAFT = "http://json-schema.org/draft-07/schema#"  # the newest that helm 3 knows
+_MODELS: tuple[type[BaseModel], ...] = (
+    Affinity,
+    AuthenticationReference,
+    Credentials,
+    Image,
+    Resources,
+    RollingUpdate,
+    Team,
+    Worker,
+)
+
+
+def schema_text() -> str:
+    """The content of values.schema.json."""
+    return json.dumps(values_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def values_schema() -> JsonSchemaValue:
+    """The schema of all values."""
+    whole = _schema_of(Values)
+    definitions = whole.pop("$defs")
+    layers = {"Config": config_schema(), **{model.__name__: _schema_of(model) for model in _MODELS}}
+    for name in _layers_in([whole, definitions]):
+        definitions |= _layer(name, layers)
+    whole, definitions = tidied(_resolved(whole)), tidied(_resolved(definitions))
+    used = {name: definitions[name] for name in sorted(_used(whole, definitions))}
+    return {"$schema": _DRAFT, **whole, "definitions": used}
+
+
+def _schema_of(model: type[BaseModel]) -> JsonSchemaValue:
+    return model.model_json_schema(by_alias=True, schema_generator=_Values, ref_template=REFERENCE)
+
+
+class _Values(Readable):
+    """Whole parts of the values are there: helm takes a part away that somebody sets to null."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """With the parts that templates rely on."""
+        found = super().model_schema(schema)
+        model: type[BaseModel] = schema["cls"]
+        if not issubclass(model, Workload):
+            parts = [
+                field.alias or name
+                for name, field in model.model_fields.items()
+                if isinstance(field.annotation, type) and issubclass(field.annotation, Part)
+            ]
+            if parts:
+                found["required"] = [*found.get("required", []), *parts]
+        return found
+
+
+def _layers_in(schema: Any) -> Iterator[str]:
+    """The names of all models that something is laid over, also of those that stand in others."""
+    waiting, seen = [schema], set()
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        if not isinstance(part, dict):
+            continue
+        name = part.get(LAID_OVER)
+        if isinstance(name, str) and name not in seen:
+            seen.add(name)
+            yield name
+            waiting += [_schema_of(model) for model in _MODELS if model.__name__ == name]
+        waiting += part.values()
+
+
+def _used(schema: Any, definitions: dict[str, Any]) -> set[str]:
+    """The names of the definitions that a schema refers to, directly or through others."""
+    found: set[str] = set()
+    waiting = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        if not isinstance(part, dict):
+            continue
+        reference = part.get("$ref")
+        if isinstance(reference, str):
+            name = reference.rpartition("/")[2]
+            if name not in found:
+                found.add(name)
+                waiting.append(definitions[name])
+        waiting += part.values()
+    return found
+
+
+def _layer(name: str, layers: dict[str, JsonSchemaValue]) -> dict[str, JsonSchemaValue]:
+    """A model and what stands in it, as it may be laid over another one: nothing is required, null takes away."""
+    schema = dict(layers[name])
+    inner = schema.pop("$defs", {})
+    keeps_defaults = name == "Config"  # of the services: they hold wherever nobody says anything else
+    loose = {_over(each): _loose(found, keeps_defaults) for each, found in {**inner, name: schema}.items()}
+    return {**inner, **loose}
+
+
+def _over(name: str) -> str:
+    return f"{name}LaidOver"
+
+
+def _loose(schema: Any, keeps_defaults: bool) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    whole: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "properties":
+            whole[key] = {name: _loose(part, keeps_defaults) for name, part in value.items()}
+        elif key == "$ref":
+            whole[key] = REFERENCE.format(model=_over(value.rpartition("/")[2]))
+        elif key == "additionalProperties":
+            whole[key] = _loose(value, keeps_defaults)
+        else:
+            whole[key] = value  # lists are replaced, so that what stands in them is whole
+    whole.pop("required", None)
+    if not keeps_defaults:
+        whole.pop("default", None)
+    return nullable(whole)
+
+
+def _resolved(schema: Any) -> Any:
+    """With references in the place of what is laid over."""
+    if isinstance(schema, list):
+        return [_resolved(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    whole = {key: _resolved(value) for key, value in schema.items() if key != LAID_OVER}
+    if LAID_OVER in schema:
+        whole = {"$ref": REFERENCE.format(model=_over(schema[LAID_OVER])), **whole}
+    return whole
