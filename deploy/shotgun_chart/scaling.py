@@ -37,7 +37,7 @@ class Keda(Part):
     """Whether there is one."""
     groups: list[str] = []
     """Names of plugins or merged groups, as after the dot in `<groupPrefix><team>.<plugin>`."""
-    min_replica_count: Positive = 1
+    min_replica_count: Count = 1
     """Fewest replicas. At least one: nothing else would write the positions of a new group."""
     max_replica_count: Positive | None = None
     """Most replicas; null: partitions of the events topic times groups. More would find nothing to do."""
