@@ -26,6 +26,7 @@ _ALL: tuple[Check, ...] = (
     object_checks.disruption_budgets,
     object_checks.jobs,
     object_checks.scale_targets,
+    object_checks.topics_kept,
     object_checks.hook_order,
     object_checks.references_exist,
     container_checks.duplicate_containers,

@@ -237,6 +237,7 @@ MISTAKES = (
         put("Deployment", f"{_FIRST}.image", "registry.example.com/anim:latest"),
     ),
     Mistake("scaled to nothing", "keda_bounds", put("ScaledObject", "spec.minReplicaCount", 0)),
+    Mistake("topics that go with the release", "topics_kept", put("KafkaTopic", "metadata.annotations", {})),
     Mistake(
         "a hook before its ConfigMap",
         "hook_order",

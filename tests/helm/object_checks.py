@@ -163,6 +163,14 @@ def scale_targets(objects: Objects) -> Iterator[str]:
         yield f"{twice}: scaled by two objects"
 
 
+def topics_kept(objects: Objects) -> Iterator[str]:
+    """Topics stay when the release goes: Strimzi deletes a topic, with all events, whose KafkaTopic is deleted."""
+    for found in of_kind(objects, "KafkaTopic"):
+        policy = ((found.get("metadata") or {}).get("annotations") or {}).get("helm.sh/resource-policy")
+        if policy != "keep":
+            yield f"{title(found)}: needs the annotation helm.sh/resource-policy: keep"
+
+
 def hook_order(objects: Objects) -> Iterator[str]:
     """A hook that runs before the release needs nothing that only the release brings."""
     release = {title(found) for found in objects if not hooks_of(found)}
