@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from checks import findings
 from manifests import parse
-from rendering import CASES, MAJORS, canonical, case, helm, kept_template, rendered
+from rendering import CASES, MAJORS, NAMESPACE, RELEASE, canonical, case, helm, kept_template, rendered
 from schema_checks import CHART, MIDDLE, OLDEST, kubernetes_schemas
 
 FILES = [case(name) for name in CASES]
@@ -52,3 +52,24 @@ def test_older_versions_of_kubernetes_know_every_field(file: Path, version: str)
     found = list(kubernetes_schemas(parse(said.out), version))
 
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_the_notes_say_what_to_do_next(file: Path) -> None:
+    # Of the two only helm 4 renders notes without a cluster.
+    command = [
+        "install",
+        RELEASE,
+        str(CHART),
+        "--namespace",
+        NAMESPACE,
+        "--dry-run=client",
+        "--values",
+        str(file),
+    ]
+    said = helm("4", *command)
+
+    assert said.code == 0, said.err
+    notes = said.out.partition("\nNOTES:\n")[2]
+    assert f"helm test {RELEASE}" in notes
+    assert "<no value>" not in notes
