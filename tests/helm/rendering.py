@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -10,10 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
-from helm_binaries import HELMS, helm_binary
+from helm_binaries import HELMS, HelmNotFetchedError, helm_binary
 from manifests import Object, parse
 from schema_checks import CHART, NEWEST
+
+from shotgun_runtime.errors import ConfigurationError
 
 CASES = sorted(path.name for path in (CHART / "ci").glob("*-values.yaml"))
 MAJORS = sorted(HELMS)
@@ -30,9 +34,19 @@ class Said:
 
 
 def helm(major: str, *arguments: str) -> Said:
-    """Runs helm 3 or 4. It reaches no cluster and no network for what is asked of it here."""
+    """Runs helm 3 or 4. It reaches no cluster and no network for what is asked of it here.
+
+    Where helm cannot be had the test is skipped with the reason; on CI it fails: a chart that nobody rendered proves
+    nothing.
+    """
+    try:
+        binary = helm_binary(major)
+    except (HelmNotFetchedError, ConfigurationError) as error:
+        if os.environ.get("CI", "").lower() in ("true", "1"):
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
     done = subprocess.run(
-        [str(helm_binary(major)), *arguments],
+        [str(binary), *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -18,13 +18,14 @@ _VOLUMES = frozenset(
         "downwardAPI",
         "emptyDir",
         "ephemeral",
-        "image",
+        "image",  # from Kubernetes 1.33 on
         "persistentVolumeClaim",
         "projected",
         "secret",
     }
 )
 _SYSCTLS = frozenset({"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ping_group_range"})
+_SELINUX_TYPES = frozenset({"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
 _SECRET_WORD = re.compile(r"password|passwd|passphrase|secret|token|api_?key|private_?key", re.IGNORECASE)
 _ELSEWHERE = re.compile(r"(_file|_path|_name|_ref|\.location)$", re.IGNORECASE)
 
@@ -41,9 +42,11 @@ def restricted_pods(objects: Objects) -> Iterator[str]:
         for sysctl in (pod.spec.get("securityContext") or {}).get("sysctls") or []:
             if sysctl.get("name") not in _SYSCTLS:
                 yield f"{pod}: sysctl {sysctl.get('name')}"
+        for problem in _labelled(pod.spec.get("securityContext") or {}):
+            yield f"{pod}: {problem}"
     for where, pod, container in containers(objects):
         own, of_pod = container.get("securityContext") or {}, pod.spec.get("securityContext") or {}
-        for problem in _unrestricted(own, of_pod):
+        for problem in [*_unrestricted(own, of_pod), *_labelled(own)]:
             yield f"{where}: {problem}"
         if any(port.get("hostPort") for port in container.get("ports") or []):
             yield f"{where}: hostPort"
@@ -66,6 +69,16 @@ def _unrestricted(own: Mapping[str, Any], of_pod: Mapping[str, Any]) -> Iterator
         yield "seccompProfile.type must be RuntimeDefault or Localhost"
     if own.get("procMount", "Default") != "Default":
         yield f"procMount {own['procMount']}"
+
+
+def _labelled(context: Mapping[str, Any]) -> Iterator[str]:
+    selinux = context.get("seLinuxOptions") or {}
+    if selinux.get("type", "") not in _SELINUX_TYPES or selinux.get("user") or selinux.get("role"):
+        yield f"seLinuxOptions {selinux}"
+    if (context.get("appArmorProfile") or {}).get("type") == "Unconfined":
+        yield "appArmorProfile Unconfined"
+    if (context.get("windowsOptions") or {}).get("hostProcess"):
+        yield "windowsOptions.hostProcess"
 
 
 def non_root_users(objects: Objects) -> Iterator[str]:
