@@ -22,6 +22,7 @@ _ALL: tuple[Check, ...] = (
     object_checks.names,
     object_checks.labels,
     object_checks.selectors,
+    object_checks.network_policies,
     object_checks.strategies,
     object_checks.disruption_budgets,
     object_checks.jobs,

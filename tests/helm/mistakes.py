@@ -237,6 +237,13 @@ MISTAKES = (
         put("Deployment", f"{_FIRST}.image", "registry.example.com/anim:latest"),
     ),
     Mistake("scaled to nothing", "keda_bounds", put("ScaledObject", "spec.minReplicaCount", 0)),
+    Mistake(
+        "a policy that forgets the hooks",
+        "network_policies",
+        put(
+            "NetworkPolicy", "spec.podSelector", {"matchLabels": {"app.kubernetes.io/component": "producer"}}
+        ),
+    ),
     Mistake("topics that go with the release", "topics_kept", put("KafkaTopic", "metadata.annotations", {})),
     Mistake(
         "a hook before its ConfigMap",

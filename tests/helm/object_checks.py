@@ -93,6 +93,14 @@ def selectors(objects: Objects) -> Iterator[str]:
             yield f"{title(found)}: the selector finds no Service of this chart"
 
 
+def network_policies(objects: Objects) -> Iterator[str]:
+    """Where there is a network policy it holds for every pod, those of hooks and tests among them."""
+    policies = list(of_kind(objects, "NetworkPolicy"))
+    for pod in pods(objects):
+        if policies and not any(selects(_selector(found), pod.labels) for found in policies):
+            yield f"{pod}: no NetworkPolicy selects it"
+
+
 def strategies(objects: Objects) -> Iterator[str]:
     """A strategy contradicts itself nowhere and can move."""
     for found in of_kind(objects, "Deployment"):
