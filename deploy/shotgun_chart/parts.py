@@ -39,6 +39,8 @@ OverAffinity = Annotated[Free, laid_over("Affinity")]
 OverResources = Annotated[Free, laid_over("Resources")]
 OverImage = Annotated[Free, laid_over("Image")]
 PullPolicy = Literal["Always", "IfNotPresent", "Never"]
+ObjectName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")]
+"""A part of the names of objects: lower-case letters, digits and dashes."""
 Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 NodePort = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=0)]

@@ -13,6 +13,7 @@ from shotgun_chart.parts import (
     Free,
     Image,
     Labels,
+    ObjectName,
     OverCredentials,
     OverResources,
     Part,
@@ -248,10 +249,10 @@ class Values(Part):
 
     global_: Annotated[Free, Field(alias="global")] = {}
     """Helm's own; the chart reads nothing from it."""
-    name_override: str = ""
+    name_override: ObjectName = ""
     """Replaces the chart's name in names and labels of all objects. Not to be changed later: a Deployment keeps its
     selector."""
-    fullname_override: str = ""
+    fullname_override: ObjectName = ""
     """Replaces the whole prefix of the names of all objects."""
     common_labels: Labels = {}
     """Put on every object, and on every pod."""

@@ -281,3 +281,8 @@ def _misspell_a_key(objects: list[Object]) -> None:
     found["data"]["config.yaml"] = found["data"]["config.yaml"].replace(
         "bootstrap_servers", "bootstrapServers"
     )
+
+
+def _tell_the_proxy_a_password(objects: list[Object]) -> None:
+    found = next(found for found in of_kind(objects, "ConfigMap") if "config.yaml" in found["data"])
+    found["data"]["config.yaml"] += "\nproxied:\n  http_proxy: stream:hunter2@proxy.example.com:3128\n"

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from manifests import Objects, containers, of_kind, pods, title
 
-from shotgun_runtime.secret import is_secret_property
+from shotgun_runtime.secret import is_secret_property, password_of
 
 _VOLUMES = frozenset(
     {
@@ -27,6 +27,7 @@ _VOLUMES = frozenset(
 _SYSCTLS = frozenset({"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ping_group_range"})
 _SELINUX_TYPES = frozenset({"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
 _SECRET_WORD = re.compile(r"password|passwd|passphrase|secret|token|api_?key|private_?key", re.IGNORECASE)
+_ADDRESSES = ("url", "http_proxy")
 _ELSEWHERE = re.compile(r"(_file|_path|_name|_ref|\.location)$", re.IGNORECASE)
 
 
@@ -153,5 +154,8 @@ def _plain_secrets(values: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ..
         here = (*path, str(name))
         secret = (_is_secret(str(name)) or is_secret_property(str(name))) and not _ELSEWHERE.search(str(name))
         if secret and isinstance(value, str | int) and value:
+            yield here
+        # As in `proxy_user:password@proxy:3128`. Only addresses: an @ in other texts begins no host.
+        if name in _ADDRESSES and isinstance(value, str) and password_of(value):
             yield here
         yield from _plain_secrets(value, here)

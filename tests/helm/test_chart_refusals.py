@@ -51,6 +51,7 @@ BY_SCHEMA: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"teams": {"anim": {"config": {"kafka": {"consumer_properties": {"group.id": "mine"}}}}}},
         ["group.id", "refused: each plugin", "its position hangs on that name"],
     ),
+    "a name in capitals": ({"fullnameOverride": "Stream"}, ["fullnameOverride", "pattern"]),
     "half a digest": ({"image": {"digest": "abc"}}, ["image", "digest", "sha256:"]),
     "a variable whose value is a number": (
         {"producer": {"extraEnv": [{"name": "WORKERS", "value": 4}]}},
