@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PACKAGES := schemas runtime producer consumer sandbox
 CHECKED := $(PACKAGES) plugins tests benchmarks deploy
 
-.PHONY: demo test chaos lint format bench dashboard metrics-page chart image image-check clean constraints
+.PHONY: demo test chaos lint format bench dashboard metrics-page chart chart-released image image-check clean constraints
 
 demo: $(STAMP)  ## The main job on embedded defaults: site, broker, producer, two teams' consumers. Ctrl-C ends it.
 	@$(BIN)/shotgun-sandbox demo $(ARGS)
@@ -47,6 +47,9 @@ image-check: $(STAMP)  ## Run the image as the chart does, on a local Kafka and 
 
 chart: $(STAMP)  ## The chart's values.schema.json and the table of values in its README, made of deploy/shotgun_chart.
 	@$(BIN)/python -m shotgun_chart
+
+chart-released: $(STAMP)  ## With a release: what the next charts are compared with, so that upgrades stay upgrades.
+	@PYTHONPATH=tests $(BIN)/python tests/helm/released.py
 
 constraints: $(STAMP)  ## Pin every dependency anew for all supported Python versions.
 	@$(BIN)/python -m pip install --quiet uv

@@ -1,4 +1,4 @@
-"""What an upgrade from the last released chart must find again; `python tests/helm/released.py` writes it anew.
+"""What an upgrade from the last released chart must find again; `make chart-released` writes it anew.
 
 Kept are the values of the cases as they were then, and of each object what cannot be changed without losing something:
 names and selectors, which the API server does not let change, and what the positions of plugins hang on.
@@ -19,7 +19,7 @@ from rendering import CASES, case, rendered
 
 FOLDER = Path(__file__).with_name("released")
 KEPT = FOLDER / "kept.yaml"
-COMMAND = "python tests/helm/released.py"
+COMMAND = "make chart-released"
 
 Kept = dict[str, dict[str, Any]]
 """By object: what must stay."""

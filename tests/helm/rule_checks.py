@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from pathlib import Path
 import promql_parser
 import yaml
 from manifests import Objects, duplicates, of_kind, title
+from prometheus_install import PrometheusMissingError, prometheus_folder
 
 
 def promql(objects: Objects) -> Iterator[str]:
@@ -41,9 +42,10 @@ def _fault(expression: str) -> str | None:
 
 @cache
 def _promtool(rules: str) -> str | None:
-    """What promtool says against the rules, where it is installed. It knows templates and durations as well."""
-    program = shutil.which("promtool")
-    if program is None:
+    """What promtool says against the rules, where it can be had. It knows templates and durations as well."""
+    try:
+        program = prometheus_folder(os.environ) / "promtool"
+    except PrometheusMissingError:
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rules.yaml")
