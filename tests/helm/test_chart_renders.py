@@ -73,3 +73,17 @@ def test_the_notes_say_what_to_do_next(file: Path) -> None:
     notes = said.out.partition("\nNOTES:\n")[2]
     assert f"helm test {RELEASE}" in notes
     assert "<no value>" not in notes
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_the_packaged_chart_is_the_same(major: str, tmp_path: Path) -> None:
+    packed = helm(major, "package", str(CHART), "--destination", str(tmp_path))
+    assert packed.code == 0, packed.err
+    (archive,) = tmp_path.glob("*.tgz")
+
+    # Of all cases this one needs what lies outside of the chart's folder: alerts and dashboard.
+    file = case("monitoring-values.yaml")
+    said = helm(major, "template", RELEASE, str(archive), "--namespace", NAMESPACE, "--values", str(file))
+
+    assert said.code == 0, said.err
+    assert canonical(parse(said.out)) == canonical(rendered(major, file))
