@@ -40,7 +40,7 @@ def values_schema() -> JsonSchemaValue:
     whole = _schema_of(Values)
     definitions = whole.pop("$defs")
     layers = {"Config": config_schema(), **{model.__name__: _schema_of(model) for model in _MODELS}}
-    for name in _layers_in([whole, definitions]):
+    for name in sorted(_layers_in([whole, definitions])):
         definitions |= _layer(name, layers)
     whole, definitions = tidied(_resolved(whole)), tidied(_resolved(definitions))
     used = {name: definitions[name] for name in sorted(_used(whole, definitions))}
@@ -69,21 +69,16 @@ class _Values(Readable):
         return found
 
 
-def _layers_in(schema: Any) -> Iterator[str]:
+def _layers_in(schema: Any) -> set[str]:
     """The names of all models that something is laid over, also of those that stand in others."""
-    waiting, seen = [schema], set()
+    models = {model.__name__: model for model in _MODELS}
+    found: set[str] = set()
+    waiting = [schema]
     while waiting:
-        part = waiting.pop()
-        if isinstance(part, list):
-            waiting += part
-        if not isinstance(part, dict):
-            continue
-        name = part.get(LAID_OVER)
-        if isinstance(name, str) and name not in seen:
-            seen.add(name)
-            yield name
-            waiting += [_schema_of(model) for model in _MODELS if model.__name__ == name]
-        waiting += part.values()
+        new = {part[LAID_OVER] for part in _parts(waiting.pop()) if LAID_OVER in part} - found
+        found |= new
+        waiting += [_schema_of(models[name]) for name in new & models.keys()]
+    return found
 
 
 def _used(schema: Any, definitions: dict[str, Any]) -> set[str]:
@@ -91,19 +86,21 @@ def _used(schema: Any, definitions: dict[str, Any]) -> set[str]:
     found: set[str] = set()
     waiting = [schema]
     while waiting:
-        part = waiting.pop()
-        if isinstance(part, list):
-            waiting += part
-        if not isinstance(part, dict):
-            continue
-        reference = part.get("$ref")
-        if isinstance(reference, str):
-            name = reference.rpartition("/")[2]
-            if name not in found:
-                found.add(name)
-                waiting.append(definitions[name])
-        waiting += part.values()
+        references = {part["$ref"] for part in _parts(waiting.pop()) if isinstance(part.get("$ref"), str)}
+        new = {reference.rpartition("/")[2] for reference in references} - found
+        found |= new
+        waiting += [definitions[name] for name in new]
     return found
+
+
+def _parts(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a schema, itself among them."""
+    if isinstance(schema, dict):
+        yield schema
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _parts(part)
 
 
 def _layer(name: str, layers: dict[str, JsonSchemaValue]) -> dict[str, JsonSchemaValue]:
