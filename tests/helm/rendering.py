@@ -51,8 +51,15 @@ def helm(major: str, *arguments: str) -> Said:
         check=False,
         timeout=120,
         stdin=subprocess.DEVNULL,
+        env=_surroundings(),
     )
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+def _surroundings() -> dict[str, str]:
+    """Without what users have set for helm and clusters of their own; not collecting garbage is a quarter faster."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("HELM_", "KUBE"))}
+    return {**own, "GOGC": "off"}
 
 
 def case(name: str) -> Path:
