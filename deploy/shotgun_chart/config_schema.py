@@ -15,6 +15,8 @@ from shotgun_runtime.settings import Settings
 
 _DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$|^[0-9]+(\.[0-9]+)?$"
 
+_START = r"^(latest|earliest|[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+)?)$"
+
 
 def config_schema() -> JsonSchemaValue:
     """The schema of `config`, before it is laid over: every section and key with its default and meaning."""
@@ -37,7 +39,7 @@ class _Config(Readable):
         if function is settings_types._servers:
             return {"type": ["string", "array"], "items": {"type": "string"}}
         if function is settings_types._start:
-            return {"type": ["string", "integer"]}
+            return {"type": ["string", "integer"], "minimum": 0, "pattern": _START}
         if function in (settings_types._plain, properties.as_text):
             return {"type": ["string", "number", "boolean"]}
         if function is settings_types._or_none:
@@ -52,6 +54,8 @@ class _Config(Readable):
         """Narrow the inner schema by what the validator refuses, where a schema can say it readably."""
         inner = self.generate_inner(schema["schema"])
         function: Any = schema["function"]["function"]
+        if function is settings_types._site_url:
+            return {**inner, "pattern": "^(https?://.+)?$"}
         if function is settings_types._topic:
             return {**inner, "pattern": f"^{settings_types._TOPIC.pattern}$"}
         if function is settings_types._group_word:

@@ -46,6 +46,13 @@ def test_an_example_names_what_is_there(number: int) -> None:
     assert problems == []
 
 
+def test_the_example_of_a_configuration_may_stand_in_values() -> None:
+    (configuration, *_) = _blocks((DOCS / "configuration.md").read_text("utf-8"))
+    schema = {**SCHEMA["definitions"]["ConfigLaidOver"], "definitions": SCHEMA["definitions"]}
+
+    assert [error.message for error in Draft7Validator(schema).iter_errors(configuration)] == []
+
+
 @pytest.mark.parametrize("major", ["3", "4"])
 def test_the_first_example_is_all_that_an_installation_needs(major: str) -> None:
     said = with_values(major, EXAMPLES[0])

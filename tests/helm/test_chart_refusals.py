@@ -38,6 +38,8 @@ BY_SCHEMA: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["parallel_requests", "32"],
     ),
     "no duration": ({"config": {"producer": {"poll_interval": "soon"}}}, ["poll_interval", "pattern"]),
+    "no place to start": ({"config": {"producer": {"start": "yesterday"}}}, ["start", "latest|earliest"]),
+    "no address": ({"config": {"shotgun": {"url": "studio.example.com"}}}, ["url", "https?://"]),
     "a word that is none of the choice": (
         {"config": {"consumer": {"reload": "often"}}},
         ["reload", "watch", "poll", "off"],
