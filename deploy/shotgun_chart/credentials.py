@@ -23,7 +23,7 @@ class SaslCredentials(Part):
     """Name of the Secret with the password."""
     username_key: str = ""
     """Key of the name in that Secret; empty: the name is `sasl.username` in `config.kafka.properties`."""
-    password_key: str = "password"  # noqa: S105 - the name of a key
+    password_key: str = "password"
     """Key of the password in that Secret."""
 
 

@@ -61,7 +61,7 @@ class GitSync(Part):
     """Name of the Secret with name and password or token, for https."""
     https_username_key: str = "username"
     """Key of the name in that Secret."""
-    https_password_key: str = "password"  # noqa: S105 - the name of a key
+    https_password_key: str = "password"
     """Key of the password or token in that Secret."""
     image: Image = Image(repository="registry.k8s.io/git-sync/git-sync", tag="v4.4.0")
     """The program's image."""
