@@ -236,7 +236,8 @@ class ConsumerService:
             mine = [self._event_runner(one, plan, stream, supervision, threads) for one in plugins]
             parts = [self._part(*one) for one in zip(plugins, mine, strict=True)]
             way = MergedRunner(parts).steps if is_merged else parts[0].way
-            lines.append(OrderedRun(supervision.orders(name), stream.topic, plugin_log, way))
+            quick = mine[0].run if not is_async and way == mine[0].steps else None
+            lines.append(OrderedRun(supervision.orders(name), stream.topic, plugin_log, way, quick))
             runners += mine
         wants = [part.wants for part in parts]
         wanted = (lambda delivery: any(one(delivery) for one in wants)) if is_merged else wants[0]

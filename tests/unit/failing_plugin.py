@@ -128,7 +128,8 @@ class Plugin:
             threads=threads,
         )
         self.close = runner.close
-        self.runner = OrderedRun(self.orders, "shotgun.events", plugin.logger, runner.steps)
+        quick = None if threads or plugin.is_async else runner.run
+        self.runner = OrderedRun(self.orders, "shotgun.events", plugin.logger, runner.steps, quick)
 
     def run(self, row: dict[str, Any] = ROW, value: bytes | None = None, **extra: bytes) -> Result:
         data = encode(Event(row)) if value is None else value

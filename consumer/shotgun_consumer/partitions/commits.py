@@ -102,6 +102,11 @@ class CommitPipeline:
         self._partitions[partition].finished += 1
 
     @property
+    def worth_sending(self) -> int:
+        """So many ended events are worth a commit while others run: more would make workers wait for it."""
+        return (self._bound + 1) // 2
+
+    @property
     def open(self) -> bool:
         """Whether an answer is awaited."""
         return self._open is not None
@@ -192,7 +197,7 @@ class CommitPipeline:
         if any(_differ(point.snapshot, self._partitions[point.partition].acknowledged) for point in points):
             return True
         finished = self.unacknowledged
-        return finished > 0 and (not running or now >= self._gather_until or 2 * finished >= self._bound)
+        return finished > 0 and (not running or now >= self._gather_until or finished >= self.worth_sending)
 
 
 def _differ(new: Snapshot, old: Snapshot | None) -> bool:

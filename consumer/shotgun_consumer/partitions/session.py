@@ -59,7 +59,6 @@ class Session:
         self._worker = worker
         self._positions = positions
         self._metrics = metrics
-        self._completions = Completions()
         self._assignment = Assignment(
             member.max_uncommitted,
             epochs,
@@ -67,6 +66,7 @@ class Session:
             group=member.group,
             turn=member.turn,
         )
+        self._completions = Completions(self._assignment.commits.worth_sending)
         self._aside = Aside(member, worker, self._assignment)
         self._gauges = Gauges(metrics, self._assignment)
         self._commits = CommitSender(member.group, member.topic, self._assignment.commits, metrics)
@@ -177,7 +177,8 @@ class Session:
     def _look_away(self) -> float:
         """How long to wait for results before Kafka is looked at again."""
         commits = self._assignment.commits
-        if not commits.open:
+        if not commits.open or (self._member.concurrency == 1 and self._assignment.started):
+            # What runs wakes the owner, and till then nothing would start anyway.
             return RUNNING_SECONDS
         if commits.room(self._assignment.started):
             return COMMITTING_SECONDS

@@ -60,7 +60,7 @@ class EventFilter:
 
     def selects(self, event: Mapping[str, Any]) -> bool:
         """The same for a whole event."""
-        return self.wants(event.get("event_type"), event.get("attribute_name"))
+        return not self.match_events or self.wants(event.get("event_type"), event.get("attribute_name"))
 
     def describe(self) -> str:
         """The filter on one line, for tables."""

@@ -65,6 +65,7 @@ class Call:
         self._own = OwnEvents(
             lambda: connection.script_name, lambda name: find_script_id(connection.get(None), name)
         )
+        self._ignores_own = spec.ignore_own_events
         self._duration = metrics.callback_duration
         self._failures = metrics.callback_failures(spec.key)
         self._invoke: Callable[[Try], Any] = {
@@ -79,14 +80,14 @@ class Call:
     def unwanted(self, row: dict[str, Any]) -> Ended | None:
         """None when it wants the event. What its own filter raises is a failure of the callback."""
         try:
-            if self.spec.filter.selects(row) and not self._made(row):
+            if self.spec.filter.selects(row) and not (self._ignores_own and self._made(row)):
                 return None
         except BaseException as error:  # noqa: BLE001
             return self._raised(error)
         return FILTERED
 
     def _made(self, row: dict[str, Any]) -> bool:
-        return self.spec.ignore_own_events and self._own.made(row, time.monotonic())
+        return self._own.made(row, time.monotonic())
 
     def call(self, one: Try) -> Ended:
         """Call it; what it raised comes back, sys.exit() and KeyboardInterrupt included."""
@@ -183,7 +184,7 @@ class SteppedCall(Call):
     def unwanted_steps(self, row: dict[str, Any]) -> Generator[Step, Any, Ended | None]:
         """As `unwanted`."""
         # Most events are told apart at once; whether it is an own one may have to be asked of the site.
-        if self.spec.ignore_own_events and self._own.must_ask(row, time.monotonic()):
+        if self._ignores_own and self._own.must_ask(row, time.monotonic()):
             unwanted: Ended | None = yield Blocking(partial(self._unwanted_in_turn, row), self._threads)
             return unwanted
         return self.unwanted(row)

@@ -61,7 +61,7 @@ class CallbackConnection:
 
     def get(self, session_uuid: str | None) -> shotgun_api3.Shotgun:
         """See `Connection`."""
-        sg = self._made()
+        sg = self._sg or self._made()
         sg.set_session_uuid(session_uuid)
         return sg
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from ..orders.orders import GroupOrders
 from ..plugins.plugin_loader import LoadedPlugin
 from ..plugins.registrar import CallbackSpec
 from .call_watch import CANCELLED_SECONDS, CallWatch, Limit
-from .calls import FILTERED, RETURNED, Call, SteppedCall, Try, plain_call
+from .calls import FILTERED, RETURNED, Call, Ended, SteppedCall, Try, plain_call
 from .client_view import ClientView
 from .connections import Connect
 from .delivery import Delivery, Outcome, Result
@@ -34,6 +35,19 @@ class Completer(Protocol):
 
     def complete(self, event: Event) -> Event:
         """The whole event. Raises RowGoneError, or GivenUpError when the process stops."""
+
+
+@dataclass(slots=True)
+class Begun:
+    """A run that has come to its first failure: that of the callback number `index`, which ended as `ended`.
+
+    `returned` are the keys of the callbacks before it that were called and returned.
+    """
+
+    row: dict[str, Any]
+    returned: list[str]
+    index: int
+    ended: Ended
 
 
 class EventRunner:
@@ -82,32 +96,62 @@ class EventRunner:
 
     def run(self, delivery: Delivery) -> Result:
         """Run the event in this thread, to its end or to where a failure stops it. Only without `async` callbacks."""
-        return take_here(self.steps(delivery))
+        if delivery.attempt > 1 or delivery.ended or delivery.replayed or not self._is_plain(delivery):
+            return take_here(self.steps(delivery))
+        # Nearly every event is whole, in its first run, and without a failure. Steps and a history would take more time
+        # than all the rest but the decoding.
+        try:
+            row = self._view.event(self._decode(delivery).row)
+        except DecodeError as error:
+            return self._unread(delivery, error)
+        returned: list[str] = []
+        for index, call in enumerate(self._calls):
+            ended = call.unwanted(row)
+            if ended is FILTERED:
+                continue
+            if ended is None:
+                ended = call.call(Try(row, self._position(delivery), 1, False))
+            if ended is not RETURNED:
+                return take_here(self.steps(delivery, Begun(row, returned, index, ended)))
+            self._failures.succeeded()
+            returned.append(call.spec.key)
+        return Result(delivery, Outcome.SUCCEEDED if returned else Outcome.FILTERED)
 
     def close(self) -> None:
         """Give back what the callbacks hold. What still runs is not waited for."""
         for call in self._calls:
             call.close()
 
-    def steps(self, delivery: Delivery) -> Steps:
-        """As `run`, in steps."""
-        try:
-            # Nearly every event can be read at once, and steps within steps take their time.
-            event = self._decode(delivery) if self._is_plain(delivery) else (yield from self._read(delivery))
-        except (DecodeError, RowGoneError, GivenUpError) as error:
-            return self._unread(delivery, error)
-        row = self._view.event(event.row)
-        position = Position(self._topic, delivery.partition, delivery.offset)
+    def steps(self, delivery: Delivery, begun: Begun | None = None) -> Steps:
+        """As `run`, in steps; with `begun`, from there on."""
+        if begun is None:
+            try:
+                # Nearly every event can be read at once, and steps within steps take their time.
+                event = (
+                    self._decode(delivery) if self._is_plain(delivery) else (yield from self._read(delivery))
+                )
+            except (DecodeError, RowGoneError, GivenUpError) as error:
+                return self._unread(delivery, error)
+            row, first = self._view.event(event.row), 0
+        else:
+            row, first = begun.row, begun.index
+        position = self._position(delivery)
         history = History(delivery)
+        for key in () if begun is None else begun.returned:
+            history.end(key, Outcome.SUCCEEDED)
         outcome = Outcome.FILTERED
-        for call in self._calls:
+        for call in self._calls[first:]:
             key = call.spec.key
             if history.has_ended(key):
                 outcome = Outcome.SUCCEEDED
                 continue
             stepped = call if isinstance(call, SteppedCall) else None
             # One after the other: a callback may change the event, and with it what the later ones want.
-            ended = (yield from stepped.unwanted_steps(row)) if stepped else call.unwanted(row)
+            ended: Ended | None
+            if begun is not None:
+                ended, begun = begun.ended, None
+            else:
+                ended = (yield from stepped.unwanted_steps(row)) if stepped else call.unwanted(row)
             if ended is FILTERED:
                 continue
             outcome = Outcome.SUCCEEDED
@@ -162,6 +206,9 @@ class EventRunner:
             letter = self._orders.letter_of(delivery.partition, delivery.offset, spec.key)
             if letter is not None:
                 yield Blocking(partial(self._failures.delivered, letter, spec))
+
+    def _position(self, delivery: Delivery) -> Position:
+        return Position(self._topic, delivery.partition, delivery.offset)
 
     def _is_plain(self, delivery: Delivery) -> bool:
         """Whether the event is whole, and in a schema that need not be asked for."""

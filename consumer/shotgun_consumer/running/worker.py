@@ -102,8 +102,9 @@ class Worker:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _loop(self, number: int, run: Callable[[Delivery], Result]) -> None:
+        alone = len(self._running) == 1
         while True:
-            with self._ready:
+            with self._lock:  # it is the condition's, and quicker so
                 self._running[number] = None
                 while not self._waiting:
                     if self._closing:
@@ -115,11 +116,13 @@ class Worker:
                 result = run(delivery)
             except BaseException:  # noqa: BLE001 - it is logged
                 result = defect(log, delivery)
-            if result.outcome is None and len(self._threads) == 1:
+            if result.outcome is None and alone:
                 result = self._stop_lane(result)
-            completions.put(result)
+            woken = completions.put(result)
             if not self._waiting:
                 completions.flush()
+            elif woken and alone:
+                completions.give_way()
 
     def _stop_lane(self, result: Result) -> Result:
         with self._lock:
