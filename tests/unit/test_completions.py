@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 
-from shotgun_consumer.running.completions import Completions
+import pytest
+from support import wait_until
+
+import shotgun_consumer.running.completions as completions_module
+from shotgun_consumer.running.completions import GIVE_WAY_SECONDS, Completions
 from shotgun_consumer.running.delivery import Delivery, Outcome, Result
 
 RESULT = Result(Delivery(0, 0, 1, b"1", b"", {}, 0.0), Outcome.SUCCEEDED)
@@ -43,3 +48,26 @@ def test_an_owner_that_waits_very_short_always_comes_back() -> None:
     owner.start()
     owner.join(60)
     assert not owner.is_alive()
+
+
+def test_the_owner_is_woken_once_as_many_results_are_there_as_are_worth_it() -> None:
+    completions = Completions(many=3)
+    assert completions.put(RESULT)  # nobody was woken for long
+    assert [completions.put(RESULT) for _ in range(2)] == [False, True]
+
+
+def test_whoever_gives_way_goes_on_as_soon_as_the_owner_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completions_module, "GIVE_WAY_SECONDS", 600.0)
+    completions = Completions()
+    worker = threading.Thread(target=completions.give_way, daemon=True)
+    worker.start()
+    wait_until(lambda: completions.take(0) or not worker.is_alive())
+
+
+def test_an_owner_that_does_not_come_holds_nobody_up_twice() -> None:
+    completions = Completions()
+    completions.give_way()  # for its time, in vain
+    started = time.monotonic()
+    for _ in range(1_000):
+        completions.give_way()
+    assert time.monotonic() - started < 1_000 * GIVE_WAY_SECONDS / 2

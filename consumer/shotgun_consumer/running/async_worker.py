@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from shotgun_runtime.shutdown import Deadline
 
 from .awaiting import bounded
-from .completions import WAKE_SECONDS, Completions
+from .completions import Completions
 from .delivery import Delivery, Result
 from .plugin_loop import PluginLoop
 from .steps import Blocking, Steps, Way
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 WAITING_THREADS = 16
 """For what must not block the loop and belongs to no callback: dead letters, and events that are read from the site."""
 
+FLUSH_SECONDS = 0.002
+"""How long what has ended may wait for more that ends, before the owner is woken."""
 OBJECTS_OF_AN_EVENT = 50
 """So many objects of an event in flight Python's garbage collector counts, roughly."""
 
@@ -184,7 +186,7 @@ class AsyncWorker:
         # What is put without waking the owner must not wait for the next event's end.
         if self._to_flush is not completions:
             self._to_flush = completions
-            asyncio.get_running_loop().call_later(WAKE_SECONDS, self._flush, completions)
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush, completions)
 
     def _flush(self, completions: Completions) -> None:
         if self._to_flush is completions:
