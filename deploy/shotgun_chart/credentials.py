@@ -55,6 +55,15 @@ class KafkaCredentials(Part):
     """Certificates."""
 
 
+class ProxyCredentials(Part):
+    """Address of `config.shotgun.http_proxy`, where it holds a login."""
+
+    secret: str = ""
+    """Name of the Secret with the address, `name:password@host:port`; without a login it stands in `config`."""
+    key: str = "http-proxy"
+    """The key in that Secret."""
+
+
 class MailCredentials(Part):
     """Password of `config.logging.email`."""
 
@@ -71,5 +80,7 @@ class Credentials(Part):
     """Login to the site."""
     kafka: KafkaCredentials = KafkaCredentials()
     """Login to Kafka."""
+    proxy: ProxyCredentials = ProxyCredentials()
+    """Address of the proxy for the site, where it holds a login."""
     mail: MailCredentials = MailCredentials()
     """Login to the mail server."""

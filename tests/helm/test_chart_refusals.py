@@ -105,6 +105,56 @@ BY_GUARD: dict[str, tuple[dict[str, Any], list[str]]] = {
         },
         ["config.logging.email.password", "credentials.mail.secret"],
     ),
+    "a proxy with a login": (
+        {"config": {"shotgun": {"http_proxy": "stream:hunter2@proxy:3128"}}},
+        ["config.shotgun.http_proxy", "holds a login", "credentials.proxy.secret"],
+    ),
+    "a team's proxy with a login": (
+        {"teams": {"anim": {"config": {"shotgun": {"http_proxy": "http://s:hunter2/@proxy:3128"}}}}},
+        ["config.shotgun.http_proxy", "teams.anim", "credentials.proxy.secret"],
+    ),
+    "a site with a login": (
+        {"config": {"shotgun": {"url": "https://stream:hunter2@studio.example.com"}}},
+        ["config.shotgun.url", "holds a login", "SHOTGUN_STREAM_SHOTGUN__URL", "secretKeyRef"],
+    ),
+    "a login in an address that librdkafka is given": (
+        {
+            "config": {
+                "kafka": {"properties": {"sasl.oauthbearer.token.endpoint.url": "https://a:hunter2@auth/token"}}
+            }
+        },
+        ["sasl.oauthbearer.token.endpoint.url", "values are no place for it"],
+    ),
+    "a repository with a login": (
+        {"teams": {"anim": {"plugins": {"gitSync": {"repo": "https://a:hunter2@git.lan/plugins.git"}}}}},
+        ["teams.anim.plugins.gitSync.repo", "holds a login", "gitSync.httpsSecret"],
+    ),
+    **{
+        f"the variable {name} in plain text": (
+            {"teams": {"anim": {"extraEnv": [{"name": name, "value": "a@hunter2"}]}}},
+            ["teams.anim.extraEnv", name, "valueFrom: {secretKeyRef:"],
+        )
+        for name in (
+            "SHOTGUN_STREAM_SHOTGUN__API_KEY",
+            "SHOTGUN_STREAM_SHOTGUN__HTTP_PROXY",
+            "SHOTGUN_STREAM_LOGGING__EMAIL__PASSWORD",
+            "SHOTGUN_STREAM_KAFKA__PROPERTIES__SASL_PASSWORD",
+            "SHOTGUN_STREAM_KAFKA__CONSUMER_PROPERTIES__SSL_KEY_PEM",
+        )
+    },
+    "a variable of the Job in plain text": (
+        {
+            "topics": {
+                "job": {
+                    "enabled": True,
+                    "extraEnv": [
+                        {"name": "SHOTGUN_STREAM_KAFKA__PROPERTIES__SASL_PASSWORD", "value": "hunter2"}
+                    ],
+                }
+            }
+        },
+        ["topics.job.extraEnv", "SASL_PASSWORD", "valueFrom: {secretKeyRef:"],
+    ),
     "a team in capitals": (
         {"teams": {"Anim": {"plugins": {"paths": ["/plugins"]}}}},
         ["teams.Anim", "lower-case letters, digits and dashes", "rename it"],
@@ -141,6 +191,14 @@ BY_GUARD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "workers that share a plugin": (
         {"teams": {"anim": {"workers": {"a": {"only": ["publish*"]}, "b": {"only": ["publish_shots"]}}}}},
         ["teams.anim.workers", '"publish*"', '"publish_shots"', "make the patterns disjoint"],
+    ),
+    "workers whose patterns meet": (
+        {"teams": {"anim": {"workers": {"a": {"only": ["a*"]}, "b": {"only": ["*b"]}}}}},
+        ["teams.anim.workers", '"a*"', '"*b"', "make the patterns disjoint"],
+    ),
+    "workers whose sets meet": (
+        {"teams": {"anim": {"workers": {"a": {"only": ["[a-m]*"]}, "b": {"only": ["[!n-z]_?"]}}}}},
+        ["teams.anim.workers", '"[a-m]*"', '"[!n-z]_?"', "make the patterns disjoint"],
     ),
     "what the chart sets itself": (
         {"config": {"http": {"port": 80}}},

@@ -5,8 +5,10 @@
 {{- /* A workload's credentials, JSON: (dict "root" $ "workload" $w). Strimzi's own Secrets stand where none is named. */ -}}
 {{- define "shotgun-stream.credentials" -}}
 {{- $found := dict -}}
-{{- include "shotgun-stream.layOver" (list $found .root.Values.credentials) -}}
 {{- include "shotgun-stream.layOver" (list $found (default dict .workload.values.credentials)) -}}
+{{- /* null takes a part away: then nothing of it is used. */ -}}
+{{- $found = merge $found (dict "shotgun" dict "kafka" dict "mail" dict "proxy" dict) -}}
+{{- $_ := set $found "kafka" (merge $found.kafka (dict "sasl" dict "tls" dict)) -}}
 {{- /* Not for the Job that makes topics: it runs before Strimzi has made anything. */ -}}
 {{- if and (include "shotgun-stream.usesStrimziSecrets" .root) (ne .workload.kind "topics") -}}
 {{- $user := include "shotgun-stream.strimziUser" . -}}
@@ -43,7 +45,6 @@ a change of it restarts nothing here.
 */ -}}
 {{- define "shotgun-stream.config" -}}
 {{- $config := dict "kafka" (dict "properties" dict) "shotgun" dict -}}
-{{- include "shotgun-stream.layOver" (list $config .root.Values.config) -}}
 {{- include "shotgun-stream.layOver" (list $config (default dict .workload.values.config)) -}}
 {{- if kindIs "slice" $config.kafka.bootstrap_servers }}{{ $_ := set $config.kafka "bootstrap_servers" (join "," $config.kafka.bootstrap_servers) }}{{ end -}}
 {{- $credentials := include "shotgun-stream.credentials" . | fromJson -}}
@@ -123,7 +124,8 @@ a change of it restarts nothing here.
 
 {{- /* Environment of the services' containers, JSON. */ -}}
 {{- define "shotgun-stream.env" -}}
-{{- $sasl := (include "shotgun-stream.credentials" . | fromJson).kafka.sasl -}}
+{{- $credentials := include "shotgun-stream.credentials" . | fromJson -}}
+{{- $sasl := $credentials.kafka.sasl -}}
 {{- $config := include "shotgun-stream.config" . | fromJson -}}
 {{- $name := "SHOTGUN_STREAM_KAFKA__PROPERTIES__SASL_USERNAME" -}}
 {{- /* By the variable and not by an option, so that commands in the pod find the configuration, too. */ -}}
@@ -131,6 +133,12 @@ a change of it restarts nothing here.
 {{- if eq .workload.kind "consumer" -}}
 {{- /* A team's image may name its own folders in its environment, which goes before the file. */ -}}
 {{- $env = append $env (dict "name" "SHOTGUN_STREAM_CONSUMER__PLUGIN_PATHS" "value" (toJson $config.consumer.plugin_paths)) -}}
+{{- end -}}
+{{- with $credentials.proxy -}}
+{{- if and .secret (ne $.workload.kind "topics") -}}
+{{- /* An address with a login has no file of its own in the configuration, as the secrets proper have. */ -}}
+{{- $env = append $env (dict "name" "SHOTGUN_STREAM_SHOTGUN__HTTP_PROXY" "valueFrom" (dict "secretKeyRef" (dict "name" .secret "key" .key))) -}}
+{{- end -}}
 {{- end -}}
 {{- if and $sasl.secret $sasl.usernameKey -}}
 {{- $env = append $env (dict "name" $name "valueFrom" (dict "secretKeyRef" (dict "name" $sasl.secret "key" $sasl.usernameKey))) -}}

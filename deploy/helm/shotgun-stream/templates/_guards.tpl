@@ -1,23 +1,5 @@
 {{- /* What a schema cannot say. Each message names the value and the next step. */ -}}
 
-{{- /* Secrets stand in Secrets: (dict "workload" $w "config" $config). */ -}}
-{{- define "shotgun-stream.refuseSecrets" -}}
-{{- $where := .workload.where -}}
-{{- if (default dict .config.shotgun).api_key -}}
-{{- fail (printf "config.shotgun.api_key (for %s) is a secret, and values are no place for it; put it into a Secret and set credentials.shotgun.secret to its name" $where) -}}
-{{- end -}}
-{{- if (default dict (default dict .config.logging).email).password -}}
-{{- fail (printf "config.logging.email.password (for %s) is a secret, and values are no place for it; put it into a Secret and set credentials.mail.secret to its name" $where) -}}
-{{- end -}}
-{{- range $section := list "properties" "producer_properties" "consumer_properties" -}}
-{{- range $name, $_ := (index $.config.kafka $section | default dict) -}}
-{{- if and (not (hasSuffix "_file" $name)) (or (regexMatch "(?i)password|secret|passphrase" $name) (has (lower $name) (list "ssl.key.pem" "ssl_key" "sasl.oauthbearer.config" "sasl.oauthbearer.assertion.private.key.pem"))) -}}
-{{- fail (printf "config.kafka.%s has %s (for %s), a secret, and values are no place for it; put it into a Secret, and use credentials.kafka, or mount it with extraVolumes and set %s_file" $section $name $where $name) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-
 {{- define "shotgun-stream.guards" -}}
 {{- $workloads := include "shotgun-stream.workloads" . | fromJsonArray -}}
 {{- if not $workloads -}}
@@ -67,45 +49,6 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* Workers share a team's plugins without sharing a plugin: (dict "root" $ "key" "anim" "team" (dict ..)). */ -}}
-{{- define "shotgun-stream.guardWorkers" -}}
-{{- $key := .key -}}
-{{- $merged := dict -}}
-{{- include "shotgun-stream.layOver" (list $merged .root.Values.teamDefaults) -}}
-{{- include "shotgun-stream.layOver" (list $merged .team) -}}
-{{- if and (not $merged.workers) (hasKey $merged "only") -}}
-{{- fail (printf "teams.%s.only: a team as a whole runs all its plugins; write teams.%s.workers.<name>.only" $key $key) -}}
-{{- end -}}
-{{- $before := dict -}}
-{{- range $worker, $own := $merged.workers -}}
-{{- range $word := list "team" "groupPrefix" "plugins" "workers" -}}
-{{- if hasKey (default dict $own) $word -}}
-{{- fail (printf "teams.%s.workers.%s.%s: this is the same for all workers of a team; set teams.%s.%s" $key $worker $word $key $word) -}}
-{{- end -}}
-{{- end -}}
-{{- $only := (default dict $own).only -}}
-{{- if not $only -}}
-{{- fail (printf "teams.%s.workers.%s.only is missing: a worker that runs all plugins would take events from the others; list the plugins or patterns that it runs" $key $worker) -}}
-{{- end -}}
-{{- range $pattern := $only -}}
-{{- range $other, $theirs := $before -}}
-{{- range $their := $theirs -}}
-{{- if or (include "shotgun-stream.matches" (list $pattern $their)) (include "shotgun-stream.matches" (list $their $pattern)) -}}
-{{- fail (printf "teams.%s.workers: %s has %q and %s has %q, so both would run the same plugin; make the patterns disjoint" $key $other $their $worker $pattern) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- $_ := set $before $worker $only -}}
-{{- end -}}
-{{- end -}}
-
-{{- /* Whether a name, or each name that the second pattern stands for, matches the first: (list "a*" "ab"). */ -}}
-{{- define "shotgun-stream.matches" -}}
-{{- $regex := index . 0 | replace "." "[.]" | replace "*" ".*" | replace "?" "." -}}
-{{- if regexMatch (printf "^%s$" $regex) (index . 1) }}true{{ end -}}
-{{- end -}}
-
 {{- /* Whether a key of the configuration comes from the environment: (dict "values" .. "name" "SHOTGUN__URL"). */ -}}
 {{- define "shotgun-stream.isInEnvironment" -}}
 {{- if .values.extraEnvFrom }}true{{ end -}}
@@ -130,9 +73,7 @@
 {{- if not (or .config.kafka.bootstrap_servers (include "shotgun-stream.isInEnvironment" (dict "values" $values "name" "KAFKA__BOOTSTRAP_SERVERS"))) -}}
 {{- fail (printf "config.kafka.bootstrap_servers is missing (for %s); set it to host:port of one or more brokers" $where) -}}
 {{- end -}}
-{{- $merged := dict -}}
-{{- include "shotgun-stream.layOver" (list $merged .root.Values.config) -}}
-{{- include "shotgun-stream.layOver" (list $merged (default dict $values.config)) -}}
+{{- $merged := default dict $values.config -}}
 {{- if $merged.http -}}
 {{- fail (printf "config.http (for %s) is set by the chart; leave it out" $where) -}}
 {{- end -}}

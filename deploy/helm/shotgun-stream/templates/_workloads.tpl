@@ -12,12 +12,12 @@ What the release runs, as a JSON list: the producer, and each team or each of it
 {{- $root := . -}}
 {{- $all := list -}}
 {{- if .Values.producer.enabled -}}
-{{- $values := dict -}}
+{{- $values := include "shotgun-stream.common" $root | fromJson -}}
 {{- include "shotgun-stream.layOver" (list $values .Values.producer) -}}
 {{- $all = append $all (dict "kind" "producer" "name" (include "shotgun-stream.objectName" (list . "producer")) "where" "producer" "values" $values "labels" (dict "app.kubernetes.io/component" "producer")) -}}
 {{- end -}}
 {{- range $key, $team := .Values.teams -}}
-{{- $defaults := dict -}}
+{{- $defaults := include "shotgun-stream.common" $root | fromJson -}}
 {{- include "shotgun-stream.layOver" (list $defaults $root.Values.teamDefaults) -}}
 {{- include "shotgun-stream.forgetImage" (list $defaults $team) -}}
 {{- include "shotgun-stream.layOver" (list $defaults (default dict $team)) -}}
@@ -40,6 +40,11 @@ What the release runs, as a JSON list: the producer, and each team or each of it
 {{- end -}}
 {{- end -}}
 {{- toJson $all -}}
+{{- end -}}
+
+{{- /* What lies below the values of every workload, so that null there takes it away, JSON. */ -}}
+{{- define "shotgun-stream.common" -}}
+{{- dict "config" (default dict .Values.config) "credentials" .Values.credentials | toJson -}}
 {{- end -}}
 
 {{- /*
@@ -68,5 +73,12 @@ before a tag above, and both belong to their repository.
 {{- define "shotgun-stream.isScaled" -}}
 {{- with .values -}}
 {{- if or (default dict .autoscaling).enabled (default dict .keda).enabled }}true{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* How pods are replaced, YAML. The defaults of rollingUpdate lie below each strategy, and no other one may have them. */ -}}
+{{- define "shotgun-stream.strategy" -}}
+{{- with .strategy -}}
+{{- eq (default "RollingUpdate" .type) "RollingUpdate" | ternary . (omit . "rollingUpdate") | toYaml -}}
 {{- end -}}
 {{- end -}}

@@ -1,0 +1,101 @@
+"""What users may set alone, without its neighbours, renders to what Kubernetes and the services take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from checks import findings
+from manifests import Object, of_kind, parse, title
+from rendering import case, with_values
+
+MINIMAL = case("minimal-values.yaml")
+
+
+def _objects(values: dict[str, Any]) -> list[Object]:
+    said = with_values("4", values, MINIMAL)
+    assert said.code == 0, said.err
+    objects = parse(said.out)
+    assert [*map(str, findings(objects))] == []
+    return objects
+
+
+def _deployment(objects: list[Object], name: str) -> Object:
+    (found,) = (one for one in of_kind(objects, "Deployment") if title(one).endswith(name))
+    return found
+
+
+@pytest.mark.parametrize("where", [("producer",), ("teamDefaults",), ("teams", "anim")])
+def test_recreate_needs_no_other_word(where: tuple[str, ...]) -> None:
+    values: dict[str, Any] = {"strategy": {"type": "Recreate"}}
+    for key in reversed(where):
+        values = {key: values}
+
+    objects = _objects(values)
+
+    changed = _deployment(objects, "producer" if where == ("producer",) else "consumer-anim")
+    assert changed["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_workers_whose_patterns_never_meet_share_a_team() -> None:
+    pairs = [
+        ("[a-m]*", "[n-z]*"),
+        ("[!a]*", "a*"),
+        ("*_a", "*_b"),
+        ("x_*_a", "x_*_b"),
+        ("a", "a?*"),
+        ("a.b", "a-b"),
+        ("??", "???"),
+    ]
+    teams = {
+        f"t{number}": {
+            "plugins": {"paths": ["/plugins"]},
+            "workers": {"one": {"only": [one]}, "other": {"only": [other]}},
+        }
+        for number, (one, other) in enumerate(pairs)
+    }
+
+    objects = _objects({"teams": teams})
+
+    assert len(_ending(objects, "-one")) == len(_ending(objects, "-other")) == len(pairs)
+
+
+def _ending(objects: list[Object], end: str) -> list[Object]:
+    return [one for one in of_kind(objects, "Deployment") if title(one).endswith(end)]
+
+
+def test_the_address_of_a_proxy_with_a_login_comes_from_a_secret() -> None:
+    values = {
+        "credentials": {"proxy": {"secret": "proxy", "key": "address"}},
+        "teams": {"anim": {"credentials": {"proxy": None}}},
+    }
+
+    objects = _objects(values)
+
+    variable = {
+        "name": "SHOTGUN_STREAM_SHOTGUN__HTTP_PROXY",
+        "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "address"}},
+    }
+    assert variable in _environment(_deployment(objects, "producer"))
+    assert variable not in _environment(_deployment(objects, "consumer-anim"))
+
+
+def test_null_in_a_team_takes_away_what_is_said_for_all() -> None:
+    values = {
+        "config": {"logging": {"level": "DEBUG", "format": "text"}, "consumer": {"max_uncommitted": 7}},
+        "teams": {"anim": {"config": {"logging": {"level": None}, "consumer": None}}},
+    }
+
+    objects = _objects(values)
+
+    (team,) = (
+        one for one in of_kind(objects, "ConfigMap") if one["metadata"]["name"].endswith("consumer-anim")
+    )
+    found = yaml.safe_load(team["data"]["config.yaml"])
+    assert found["logging"] == {"format": "text"}
+    assert "max_uncommitted" not in found["consumer"]
+
+
+def _environment(deployment: Object) -> list[Object]:
+    return list(deployment["spec"]["template"]["spec"]["containers"][0]["env"])
