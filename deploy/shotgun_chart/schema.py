@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -28,6 +29,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     Team,
     Worker,
 )
+_LIES_ON_NOTHING = {"Image"}
+"""A workload's image: what it does not say is that of `image`, so that null in it means just that."""
 
 
 def schema_text() -> str:
@@ -52,21 +55,26 @@ def _schema_of(model: type[BaseModel]) -> JsonSchemaValue:
 
 
 class _Values(Readable):
-    """Whole parts of the values are there: helm takes a part away that somebody sets to null."""
+    """What templates rely on is there: helm takes a part or a value away that somebody sets to null."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        """With the parts that templates rely on."""
+        """With what templates rely on."""
         found = super().model_schema(schema)
         model: type[BaseModel] = schema["cls"]
         if not issubclass(model, Workload):
-            parts = [
-                field.alias or name
-                for name, field in model.model_fields.items()
-                if isinstance(field.annotation, type) and issubclass(field.annotation, Part)
-            ]
-            if parts:
-                found["required"] = [*found.get("required", []), *parts]
+            needed = [field.alias or name for name, field in model.model_fields.items() if _is_needed(field)]
+            if needed:
+                found["required"] = [*found.get("required", []), *needed]
         return found
+
+
+def _is_needed(field: FieldInfo) -> bool:
+    """Whether templates rely on a value: on a whole part, and on a word or number that stands for something."""
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Part):
+        return True
+    is_optional = type(None) in get_args(field.annotation)
+    is_word_or_number = isinstance(field.default, str | int) and not isinstance(field.default, bool)
+    return is_word_or_number and bool(field.default) and not is_optional
 
 
 def _layers_in(schema: Any) -> set[str]:
@@ -108,8 +116,19 @@ def _layer(name: str, layers: dict[str, JsonSchemaValue]) -> dict[str, JsonSchem
     schema = dict(layers[name])
     inner = schema.pop("$defs", {})
     keeps_defaults = name == "Config"  # of the services: they hold wherever nobody says anything else
-    loose = {_over(each): _loose(found, keeps_defaults) for each, found in {**inner, name: schema}.items()}
+    models = {**inner, name: schema}
+    loose = {_over(each): _loose(found, keeps_defaults) for each, found in models.items()}
+    for each in models.keys() - _LIES_ON_NOTHING:
+        _keep_needed(loose[_over(each)], models[each])
     return {**inner, **loose}
+
+
+def _keep_needed(loose: JsonSchemaValue, model: JsonSchemaValue) -> None:
+    """What is needed may be left out where it stands below, but null would take it away there."""
+    for name in model.get("required", []):
+        found = model["properties"][name]
+        if "$ref" not in found:
+            loose["properties"][name] = {key: value for key, value in found.items() if key != "default"}
 
 
 def _over(name: str) -> str:

@@ -81,6 +81,52 @@ def test_the_address_of_a_proxy_with_a_login_comes_from_a_secret() -> None:
     assert variable not in _environment(_deployment(objects, "consumer-anim"))
 
 
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {"requests": {"memory": "1Gi", "cpu": 8}},
+        {"requests": {"memory": 1073741824}, "limits": {"memory": "1.1e9"}},
+        {"requests": {"memory": "1048576Ki", "cpu": "1000m"}, "limits": {"memory": "1024Mi", "cpu": "1"}},
+    ],
+    ids=str,
+)
+def test_requests_up_to_the_limit_are_taken(resources: dict[str, Any]) -> None:
+    _objects({"teams": {"anim": {"resources": resources}}})
+
+
+def test_a_limit_may_be_taken_away() -> None:
+    # Not what our own checks advise, so they are not asked.
+    resources = {"requests": {"memory": "2Gi"}, "limits": {"memory": None}}
+
+    said = with_values("4", {"producer": {"resources": resources}}, MINIMAL)
+
+    assert said.code == 0, said.err
+    (service,) = _deployment(parse(said.out), "producer")["spec"]["template"]["spec"]["containers"]
+    assert service["resources"]["requests"]["memory"] == "2Gi"
+    assert "memory" not in service["resources"].get("limits", {})
+
+
+@pytest.mark.parametrize("file", ["/etc/ssl/studio.pem", "/usr/local/share/ca-certificates/studio.crt"])
+def test_authorities_may_be_in_the_image(file: str) -> None:
+    said = with_values("4", {"config": {"shotgun": {"ca_certs": file}}}, MINIMAL)
+
+    assert said.code == 0, said.err
+
+
+def test_authorities_may_be_anywhere_in_a_team_s_own_image() -> None:
+    image = {"repository": "registry.studio.lan/anim", "tag": "1"}
+    team = {"image": image, "config": {"shotgun": {"ca_certs": "/studio/ca.pem"}}}
+
+    said = with_values("4", {"teams": {"anim": team}}, MINIMAL)
+
+    assert said.code == 0, said.err
+
+
+@pytest.mark.parametrize("text", ["1h", "3600", "0.5s"])
+def test_a_stop_may_take_what_the_service_takes(text: str) -> None:
+    _objects({"config": {"shutdown_timeout": text}})
+
+
 def test_null_in_a_team_takes_away_what_is_said_for_all() -> None:
     values = {
         "config": {"logging": {"level": "DEBUG", "format": "text"}, "consumer": {"max_uncommitted": 7}},

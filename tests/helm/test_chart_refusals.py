@@ -66,6 +66,20 @@ BY_SCHEMA: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["maxUnavailable", "pattern"],
     ),
     "a whole part taken away": ({"image": None}, ["image"]),
+    "a key of a Secret taken away": ({"credentials": {"shotgun": {"key": None}}}, ["shotgun", "key"]),
+    "a team's key of a Secret taken away": (
+        {"teams": {"anim": {"credentials": {"shotgun": {"key": None}}}}},
+        ["anim", "key", "null"],
+    ),
+    "a size taken away": ({"tmpSizeLimit": None}, ["tmpSizeLimit"]),
+    "a budget of nothing": (
+        {"producer": {"podDisruptionBudget": {"maxUnavailable": None}}},
+        ["podDisruptionBudget", "maxUnavailable"],
+    ),
+    "a team's budget of nothing": (
+        {"teams": {"anim": {"podDisruptionBudget": {"maxUnavailable": None}}}},
+        ["podDisruptionBudget", "maxUnavailable", "null"],
+    ),
 }
 
 # What no schema can say. The words are the chart's own.
@@ -120,7 +134,9 @@ BY_GUARD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a login in an address that librdkafka is given": (
         {
             "config": {
-                "kafka": {"properties": {"sasl.oauthbearer.token.endpoint.url": "https://a:hunter2@auth/token"}}
+                "kafka": {
+                    "properties": {"sasl.oauthbearer.token.endpoint.url": "https://a:hunter2@auth/token"}
+                }
             }
         },
         ["sasl.oauthbearer.token.endpoint.url", "values are no place for it"],
@@ -154,6 +170,64 @@ BY_GUARD: dict[str, tuple[dict[str, Any], list[str]]] = {
             }
         },
         ["topics.job.extraEnv", "SASL_PASSWORD", "valueFrom: {secretKeyRef:"],
+    ),
+    "a profile of nothing": (
+        {"podSecurityContext": {"seccompProfile": {"type": None}}},
+        ["podSecurityContext.seccompProfile.type is missing", "RuntimeDefault"],
+    ),
+    "a stop that takes hours": (
+        {"config": {"shutdown_timeout": "2h"}},
+        ["config.shutdown_timeout is 2h", "at most an hour"],
+    ),
+    "a team's stop that takes no time": (
+        {"teams": {"anim": {"config": {"shutdown_timeout": "0s"}}}},
+        ["teams.anim.config.shutdown_timeout is 0s", "more than nothing"],
+    ),
+    "a request above the default limit": (
+        {"producer": {"resources": {"requests": {"memory": "2Gi"}}}},
+        ["producer.resources.requests.memory is 2Gi", "limits.memory, which is 512Mi", "the chart's default"],
+    ),
+    "a team's request above its limit": (
+        {"teams": {"anim": {"resources": {"requests": {"cpu": "1500m"}, "limits": {"cpu": 1}}}}},
+        ["teams.anim.resources.requests.cpu is 1500m", "limits.cpu, which is 1"],
+    ),
+    "a Job's request above the default limit": (
+        {"topics": {"job": {"enabled": True, "resources": {"requests": {"memory": "1G"}}}}},
+        ["topics.job.resources.requests.memory is 1G", "256Mi"],
+    ),
+    "a test's request above the default limit": (
+        {"tests": {"resources": {"requests": {"memory": "600M"}}}},
+        ["tests.resources.requests.memory is 600M", "512Mi"],
+    ),
+    "git-sync's request above the default limit": (
+        {
+            "teams": {
+                "anim": {
+                    "plugins": {
+                        "gitSync": {
+                            "repo": "https://git.lan/p.git",
+                            "resources": {"requests": {"memory": "0.2Gi"}},
+                        }
+                    }
+                }
+            }
+        },
+        ["teams.anim.plugins.gitSync.resources.requests.memory is 0.2Gi", "128Mi"],
+    ),
+    "a request that is no quantity": (
+        {"producer": {"resources": {"requests": {"memory": "2 GB"}}}},
+        ["producer.resources.requests.memory", '"2 GB"', "256Mi"],
+    ),
+    "authorities that nobody mounts": (
+        {"config": {"shotgun": {"ca_certs": "/etc/studio/ca.pem"}}},
+        ["config.shotgun.ca_certs is /etc/studio/ca.pem", "nothing is mounted there", "extraVolumeMounts"],
+    ),
+    "authorities that a team does not mount": (
+        {
+            "config": {"shotgun": {"ca_certs": "/etc/studio/ca.pem"}},
+            "producer": {"extraVolumeMounts": [{"name": "ca", "mountPath": "/etc/studio/"}]},
+        },
+        ["config.shotgun.ca_certs", "teams.anim", "extraVolumeMounts"],
     ),
     "a team in capitals": (
         {"teams": {"Anim": {"plugins": {"paths": ["/plugins"]}}}},

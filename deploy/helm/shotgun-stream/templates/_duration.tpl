@@ -25,7 +25,11 @@ its own work; 5 s after it the consumer ends itself, whatever hangs. 10 s are fo
 {{- define "shotgun-stream.gracePeriod" -}}
 {{- $given := index .workload.values "terminationGracePeriodSeconds" -}}
 {{- $where := printf "%s.config.shutdown_timeout" .workload.where -}}
-{{- $least := include "shotgun-stream.seconds" (dict "value" (default "30s" .config.shutdown_timeout) "where" $where) | int | add 5 | int -}}
+{{- $drain := include "shotgun-stream.seconds" (dict "value" (default "30s" .config.shutdown_timeout) "where" $where) | int -}}
+{{- if or (lt $drain 1) (gt $drain 3600) -}}
+{{- fail (printf "%s is %v, but the service takes more than nothing and at most an hour; set it to a time such as 30s or 10m" $where .config.shutdown_timeout) -}}
+{{- end -}}
+{{- $least := add $drain 5 | int -}}
 {{- if kindIs "invalid" $given -}}
 {{- add $least 10 -}}
 {{- else if lt (int $given) $least -}}

@@ -12,6 +12,8 @@
 {{- $scope := dict "root" $ "workload" $workload "config" (include "shotgun-stream.config" (dict "root" $ "workload" $workload) | fromJson) -}}
 {{- include "shotgun-stream.guardNeeds" $scope -}}
 {{- include "shotgun-stream.guardKafkaLogin" $scope -}}
+{{- include "shotgun-stream.guardFiles" $scope -}}
+{{- include "shotgun-stream.guardResources" (dict "resources" $workload.values.resources "where" (printf "%s.resources" $workload.where)) -}}
 {{- if eq $workload.kind "consumer" -}}
 {{- include "shotgun-stream.guardPlugins" $scope -}}
 {{- include "shotgun-stream.guardScaling" $scope -}}
@@ -109,6 +111,21 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* Files of the user's own are there: (dict "workload" $w "config" $config). */ -}}
+{{- define "shotgun-stream.guardFiles" -}}
+{{- $values := .workload.values -}}
+{{- range $key, $file := dict "shotgun.ca_certs" (default dict .config.shotgun).ca_certs "logging.email.ca_certs" (default dict (default dict .config.logging).email).ca_certs -}}
+{{- /* An image may bring it along: a team's own one anywhere, any other one where images keep such files. */ -}}
+{{- if and $file (not (regexMatch "^/(etc/ssl|usr)/" $file)) (not (default dict $values.image).repository) -}}
+{{- $isThere := false -}}
+{{- range $values.extraVolumeMounts }}{{ if or (eq .mountPath $file) (hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) $file) }}{{ $isThere = true }}{{ end }}{{ end -}}
+{{- if not $isThere -}}
+{{- fail (printf "config.%s is %s, but nothing is mounted there (for %s); mount the file with extraVolumes and extraVolumeMounts, or have it in the image below /etc/ssl or /usr" $key $file $.workload.where) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "shotgun-stream.guardPlugins" -}}
 {{- $where := printf "teams.%s.plugins" .workload.key -}}
 {{- $plugins := default dict .workload.values.plugins -}}
@@ -122,6 +139,7 @@
 {{- fail (printf "%s.imageVolume needs Kubernetes 1.33 or newer, and this cluster has %s; use the team's own image with %s.paths instead" $where .root.Capabilities.KubeVersion.Version $where) -}}
 {{- end -}}
 {{- with $plugins.gitSync -}}
+{{- if .repo }}{{ include "shotgun-stream.guardResources" (dict "resources" .resources "where" (printf "%s.gitSync.resources" $where)) }}{{ end -}}
 {{- if and .repo .sshSecret .httpsSecret -}}
 {{- fail (printf "%s.gitSync has sshSecret and httpsSecret; the address %s uses one of them, so leave the other one out" $where .repo) -}}
 {{- end -}}
@@ -183,6 +201,14 @@
 
 {{- /* What belongs to the release as a whole. */ -}}
 {{- define "shotgun-stream.guardRelease" -}}
+{{- if .Values.topics.job.enabled }}{{ include "shotgun-stream.guardResources" (dict "resources" .Values.topics.job.resources "where" "topics.job.resources") }}{{ end -}}
+{{- if .Values.tests.enabled }}{{ include "shotgun-stream.guardResources" (dict "resources" .Values.tests.resources "where" "tests.resources") }}{{ end -}}
+{{- range $word, $context := dict "podSecurityContext" .Values.podSecurityContext "securityContext" .Values.securityContext -}}
+{{- $context = default dict $context -}}
+{{- if and (hasKey $context "seccompProfile") (not (default dict $context.seccompProfile).type) -}}
+{{- fail (printf "%s.seccompProfile.type is missing; set it to RuntimeDefault, or set %s.seccompProfile itself to null" $word $word) -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.egress) -}}
 {{- fail "networkPolicy.egress is empty: with networkPolicy.enabled no pod could reach Kafka or the site; list where they may go" -}}
 {{- end -}}
