@@ -199,6 +199,9 @@ class Rules(Part):
     groups: list[str] = []
     """Names of the rule groups to take; empty: all. A Prometheus that scrapes no producer, or no consumers, would take
     what it does not know for gone: `[shotgun-consumer]` or `[shotgun-producer]` then."""
+    runbook_url: Annotated[str, Field(pattern=r"^(https?://[^\s#]+)?$")] = ""
+    """Where people find docs/runbook.md, such as `https://wiki.studio.lan/shotgun-stream/runbook`; the link of each
+    alert goes to its heading there. Empty: the links stay as they are, within the repository."""
     labels: Labels = {}
     """Labels of the object, by which a Prometheus finds it."""
     annotations: Labels = {}

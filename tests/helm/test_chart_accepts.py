@@ -127,6 +127,35 @@ def test_a_stop_may_take_what_the_service_takes(text: str) -> None:
     _objects({"config": {"shutdown_timeout": text}})
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"), [("", "docs/runbook.md"), ("https://wiki.lan/runbook", "https://wiki.lan/runbook")]
+)
+def test_each_alert_leads_to_the_runbook_where_it_is(given: str, shown: str) -> None:
+    (found,) = of_kind(
+        _objects({"monitoring": {"rules": {"enabled": True, "runbookUrl": given}}}), "PrometheusRule"
+    )
+
+    links = {
+        rule["alert"]: rule["annotations"]["runbook_url"]
+        for group in found["spec"]["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    assert links == {alert: f"{shown}#{alert.lower()}" for alert in links}
+    assert len(links) > 20
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_a_team_may_have_something_else_wait_for_what_its_plugins_leave(is_shared: bool) -> None:
+    objects = _objects({"teams": {"anim": {"shareProcessNamespace": is_shared}}})
+
+    pod, producer = (
+        _deployment(objects, name)["spec"]["template"]["spec"] for name in ("consumer-anim", "producer")
+    )
+    assert pod.get("shareProcessNamespace", False) is is_shared
+    assert "shareProcessNamespace" not in producer
+
+
 def test_null_in_a_team_takes_away_what_is_said_for_all() -> None:
     values = {
         "config": {"logging": {"level": "DEBUG", "format": "text"}, "consumer": {"max_uncommitted": 7}},

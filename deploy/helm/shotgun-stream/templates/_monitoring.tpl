@@ -24,7 +24,7 @@ metricRelabelings:
 {{- end }}
 {{- end -}}
 
-{{- /* The rule groups that are wanted, or all: (dict "root" $ "wanted" list). */ -}}
+{{- /* The rule groups that are wanted, or all: (dict "root" $ "wanted" list "runbookUrl" "https://..."). */ -}}
 {{- define "shotgun-stream.ruleGroups" -}}
 {{- $all := (include "shotgun-stream.file" (list .root "files/rules.yaml") | fromYaml).groups -}}
 {{- $names := list -}}
@@ -34,7 +34,7 @@ metricRelabelings:
 {{- end -}}
 {{- range $all -}}
 {{- if or (not $.wanted) (has .name $.wanted) }}
-{{ toYaml (list .) }}
+{{ toYaml (list .) | replace "runbook_url: docs/runbook.md" (printf "runbook_url: %s" (default "docs/runbook.md" $.runbookUrl)) }}
 {{- end -}}
 {{- end -}}
 {{- end -}}
