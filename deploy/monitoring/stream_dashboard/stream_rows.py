@@ -309,6 +309,23 @@ _WATCHING: tuple[Panel, ...] = (
         "less than before.",
         (Query(per(PLACE, producer("audit_hidden_events"), "max"), _SEEN_BY),),
     ),
+    Panel(
+        "state-timeline",
+        "Connection to Kafka",
+        "Whether each process of the producer and of the teams that are shown has a broker.",
+        (Query(producer("kafka_up"), _PROCESS), Query(team("kafka_up"), f"{{{{team}}}} {_PROCESS}")),
+        texts=((0, "none", "red"), (1, "connected", "green")),
+    ),
+    Panel(
+        "timeseries",
+        "Answers of Kafka",
+        "Time until brokers and coordinators answer, fetches left out: the worst 99th percentile of a process.",
+        (
+            Query(producer("kafka_round_trip_seconds"), _PROCESS),
+            Query(team("kafka_round_trip_seconds"), f"{{{{team}}}} {_PROCESS}"),
+        ),
+        unit="s",
+    ),
     *_PROCESSES,
 )
 
