@@ -13,7 +13,7 @@ class ImageVolume(Part):
     """An OCI image that holds nothing but plugins, mounted as a volume."""
 
     reference: str = ""
-    """Such as `registry.studio.lan/anim-plugins:12`. Needs Kubernetes 1.31 with the gate ImageVolume, on from 1.35."""
+    """Such as `registry.studio.lan/anim-plugins:12`. Kubernetes 1.33 with the gate ImageVolume, on from 1.35."""
     pull_policy: PullPolicy = "IfNotPresent"
     """When the node asks the registry."""
     path: str = ""

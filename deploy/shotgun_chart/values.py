@@ -198,7 +198,7 @@ class Rules(Part):
     """Whether they are there. Once for the whole stream: leave it to the release that has the producer."""
     groups: list[str] = []
     """Names of the rule groups to take; empty: all. A Prometheus that scrapes no producer, or no consumers, would take
-    what it does not know for gone: `[shotgun-consumer]` or `[shotgun-producer]` then."""
+    what it does not know for gone: `[shotgun-consumer, shotgun-targets]` or `[shotgun-producer, shotgun-targets]`."""
     runbook_url: Annotated[str, Field(pattern=r"^(https?://[^\s#]+)?$")] = ""
     """Where people find docs/runbook.md, such as `https://wiki.studio.lan/shotgun-stream/runbook`; the link of each
     alert goes to its heading there. Empty: the links stay as they are, within the repository."""

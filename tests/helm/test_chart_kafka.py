@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 from configuration_checks import settings_of
 from manifests import Object, Pod, of_kind, pods, title
-from rendering import CASES, case, kept_template, rendered
+from rendering import CASES, case, kept_template, rendered, with_values
 
 from shotgun_consumer.commands.view import team_prefix
 from shotgun_producer.rights import group_rights, topic_rights, transaction_right
 from shotgun_runtime.kafka import READER_GROUP
 from shotgun_runtime.kafka_rights import Right
+from shotgun_runtime.secret import is_secret_property
 from shotgun_runtime.settings import Settings
 from shotgun_runtime.stream_topics import control_topic, dead_letter_topic, stream_topics
 
@@ -150,3 +151,15 @@ def test_keda_finds_the_name_it_logs_in_with_in_the_service_that_it_scales() -> 
             login = logins.get((trigger.get("authenticationRef") or {}).get("name"), {})
             names = {entry["name"] for entry in login.get("env") or []}
             assert names <= environments[found["spec"]["scaleTargetRef"]["name"]]
+
+
+@pytest.mark.parametrize("section", ["PROPERTIES", "PRODUCER_PROPERTIES", "CONSUMER_PROPERTIES"])
+def test_what_the_services_call_a_secret_is_one_in_variables_too(section: str) -> None:
+    names = ["ssl.key.pem", "sasl.oauthbearer.config", "sasl.password", "ssl.keystore.password", "client.id"]
+    variables = {f"SHOTGUN_STREAM_KAFKA__{section}__{name.upper().replace('.', '_')}": name for name in names}
+
+    for variable, name in variables.items():
+        values = {"producer": {"extraEnv": [{"name": variable, "value": "given"}]}}
+        said = with_values("4", values, case("minimal-values.yaml"))
+
+        assert (variable in said.err) is is_secret_property(name), said.err
