@@ -172,5 +172,10 @@ def test_null_in_a_team_takes_away_what_is_said_for_all() -> None:
     assert "max_uncommitted" not in found["consumer"]
 
 
+@pytest.mark.parametrize("key", ["config", "credentials"])
+def test_a_bare_key_in_a_team_takes_nothing_away(key: str) -> None:
+    assert _objects({"teams": {"anim": {key: None}}}) == _objects({})
+
+
 def _environment(deployment: Object) -> list[Object]:
     return list(deployment["spec"]["template"]["spec"]["containers"][0]["env"])

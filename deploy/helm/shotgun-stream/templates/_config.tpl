@@ -5,7 +5,7 @@
 {{- /* A workload's credentials, JSON: (dict "root" $ "workload" $w). Strimzi's own Secrets stand where none is named. */ -}}
 {{- define "shotgun-stream.credentials" -}}
 {{- $found := dict -}}
-{{- include "shotgun-stream.layOver" (list $found (default dict .workload.values.credentials)) -}}
+{{- include "shotgun-stream.layOver" (list $found (default .root.Values.credentials .workload.values.credentials)) -}}
 {{- /* null takes a part away: then nothing of it is used. */ -}}
 {{- $found = merge $found (dict "shotgun" dict "kafka" dict "mail" dict "proxy" dict) -}}
 {{- $_ := set $found "kafka" (merge $found.kafka (dict "sasl" dict "tls" dict)) -}}
@@ -45,7 +45,8 @@ a change of it restarts nothing here.
 */ -}}
 {{- define "shotgun-stream.config" -}}
 {{- $config := dict "kafka" (dict "properties" dict) "shotgun" dict -}}
-{{- include "shotgun-stream.layOver" (list $config (default dict .workload.values.config)) -}}
+{{- /* A bare `config:`, which is null, says nothing, and takes nothing away. */ -}}
+{{- include "shotgun-stream.layOver" (list $config (default .root.Values.config .workload.values.config)) -}}
 {{- if kindIs "slice" $config.kafka.bootstrap_servers }}{{ $_ := set $config.kafka "bootstrap_servers" (join "," $config.kafka.bootstrap_servers) }}{{ end -}}
 {{- $credentials := include "shotgun-stream.credentials" . | fromJson -}}
 {{- include "shotgun-stream.refuseSecrets" (dict "workload" .workload "config" $config) -}}

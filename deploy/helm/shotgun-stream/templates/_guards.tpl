@@ -75,7 +75,7 @@
 {{- if not (or .config.kafka.bootstrap_servers (include "shotgun-stream.isInEnvironment" (dict "values" $values "name" "KAFKA__BOOTSTRAP_SERVERS"))) -}}
 {{- fail (printf "config.kafka.bootstrap_servers is missing (for %s); set it to host:port of one or more brokers" $where) -}}
 {{- end -}}
-{{- $merged := default dict $values.config -}}
+{{- $merged := default .root.Values.config $values.config | default dict -}}
 {{- if $merged.http -}}
 {{- fail (printf "config.http (for %s) is set by the chart; leave it out" $where) -}}
 {{- end -}}
