@@ -61,7 +61,7 @@ def test_tail_filters_and_prints_json(stream: EventStream, tail: Callable[..., P
     stream.publish_raw(6, b"no event", [])
     stream.publish([event(7)])
     shown = tail("--since", "1d", "--type", "*_Task_*", "--project", "70", "--json")
-    wait_until(lambda: '"id": 7' in shown.stdout)
+    wait_until(lambda: shown.stdout.count("\n") == 3)
     lines = [json.loads(line) for line in shown.stdout.splitlines()]
     assert [line["event"]["id"] for line in lines] == [1, 4, 7]
     assert lines[0]["event"]["meta"]["new_value"] == "ip"

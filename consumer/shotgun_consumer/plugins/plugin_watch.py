@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
 POLL_SECONDS = 2.0
+WATCH_SECONDS = 1.0
 STEP_SECONDS = 0.2
 SETTLE_SECONDS = 0.05
 
@@ -105,18 +107,23 @@ class PluginWatch:
             if not self._stopping.wait(POLL_SECONDS):
                 yield
             return
+        looked = -math.inf
         try:
             for events in watchfiles.watch(
                 *folders,
                 watch_filter=None,
                 step=int(STEP_SECONDS * 1000),
                 stop_event=self._stopping,
-                rust_timeout=int(LOOK_SECONDS * 1000),
+                rust_timeout=int(WATCH_SECONDS * 1000),
                 yield_on_timeout=True,
                 recursive=False,
                 ignore_permission_denied=True,
             ):
-                yield
+                now = time.monotonic()
+                # The first time in any case: nobody tells of what happened while the watch was being set up.
+                if events or now - looked >= LOOK_SECONDS:
+                    looked = now
+                    yield
                 if any(Path(path) in folders for _, path in events):
                     # A folder itself was moved or removed, and its watch with it, even if it is back.
                     return
