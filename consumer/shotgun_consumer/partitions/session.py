@@ -33,6 +33,9 @@ from .session_log import shown, warn_running, warn_suspected
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1.0
+REST_SECONDS = 2.0
+RESTED_AFTER = 5
+"""So many waits in a row without anything make the next ones as long as `REST_SECONDS`."""
 RUNNING_SECONDS = 0.05
 COMMITTING_SECONDS = 0.002
 ANSWER_SECONDS = 0.0003
@@ -78,6 +81,7 @@ class Session:
         self._stopping = False
         self._left = False
         self._at_rest = self._shown_at_rest = False
+        self._rests = 0
         self.joined = False
         self.ending: str | Hold | None = None
 
@@ -133,9 +137,13 @@ class Session:
 
     def _turn(self) -> None:
         # With many plugins in a process most of them rest most of the time, and all together must cost next to nothing.
-        if self._may_rest and not self._reader.rest(IDLE_SECONDS) and self._at_rest:
-            return
+        if self._may_rest:
+            wait = IDLE_SECONDS if self._rests < RESTED_AFTER else REST_SECONDS
+            if not self._reader.rest(wait) and self._at_rest:
+                self._rests += 1
+                return
         self._at_rest = self._shown_at_rest = False
+        self._rests = 0
         if self._member.succession.awaited:
             self._succeed()
         busy = self._busy
