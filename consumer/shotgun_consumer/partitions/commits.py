@@ -87,7 +87,7 @@ class CommitPipeline:
         held = entry.acknowledged
         for point in () if self._open is None else self._open.points:
             if (point.partition, point.epoch) == (partition, entry.progress.epoch) and _differ(
-                point.snapshot, held
+                (point.snapshot.unclean, point.snapshot.running), held
             ):
                 return None
         return held
@@ -133,8 +133,11 @@ class CommitPipeline:
         """
         if self._open is not None or now < self._retry_at:
             return None
+        # Asked before what there is to say is put together, which takes long where much has ended ahead.
+        if now < self._quiet_until and not self._is_urgent(now, running):
+            return None
         points = self._dirty(self._partitions)
-        if not points or (now < self._quiet_until and not self._is_urgent(points, now, running)):
+        if not points:
             return None
         self._open = Commit(points)
         self._quiet_until = now + QUIET_SECONDS
@@ -193,13 +196,13 @@ class CommitPipeline:
                 points.append(Point(partition, entry.progress.epoch, snapshot, entry.finished))
         return tuple(points)
 
-    def _is_urgent(self, points: tuple[Point, ...], now: float, running: int) -> bool:
-        if any(_differ(point.snapshot, self._partitions[point.partition].acknowledged) for point in points):
+    def _is_urgent(self, now: float, running: int) -> bool:
+        if any(_differ(entry.progress.suspicion, entry.acknowledged) for entry in self._partitions.values()):
             return True
         finished = self.unacknowledged
         return finished > 0 and (not running or now >= self._gather_until or finished >= self.worth_sending)
 
 
-def _differ(new: Snapshot, old: Snapshot | None) -> bool:
-    """Whether they say something else of unclean ends."""
-    return old is None or (new.unclean, new.running) != (old.unclean, old.running)
+def _differ(suspicion: tuple[int, int | None], held: Snapshot | None) -> bool:
+    """Whether this says something else of unclean ends than what Kafka holds."""
+    return held is None or suspicion != (held.unclean, held.running)

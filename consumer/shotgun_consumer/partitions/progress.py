@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import takewhile
 
 from ..positions.marks import NO_MARKS, Marks, encode_marks
 
@@ -115,6 +115,12 @@ class Progress:
             self._snapshot = None
 
     @property
+    def suspicion(self) -> tuple[int, int | None]:
+        """What a snapshot would say of unclean ends: its `unclean` and `running`."""
+        running = self._running
+        return self._unclean, running if running is not None and running >= self.watermark else None
+
+    @property
     def watermark(self) -> int:
         """The smallest unfinished offset, else the next offset to be delivered. Everything below it has ended."""
         if self._unfinished:
@@ -145,11 +151,13 @@ class Progress:
     def _marks(self, watermark: int) -> Marks:
         ended = tuple(sorted(self._ended.get(watermark, ())))
         # What lies below the watermark has ended, so it does not run.
-        running = self._running if self._running is not None and self._running >= watermark else None
+        unclean, running = self.suspicion
         if self._top <= watermark:
-            return Marks(ended=ended, unclean=self._unclean, running=running)
-        ahead = takewhile(lambda offset: offset < self._top, self._unfinished)
-        unfinished = [offset for offset in ahead if offset > watermark]
+            return Marks(ended=ended, unclean=unclean, running=running)
+        top = self._top
+        # In the order of the log, for so they were delivered.
+        delivered = list(self._unfinished)
+        unfinished = delivered[bisect_right(delivered, watermark) : bisect_left(delivered, top)]
         # What was not delivered yet lies behind all that was.
-        unfinished += [offset for offset in self._pending if watermark < offset < self._top]
-        return Marks(self._top, tuple(unfinished), ended, self._unclean, running)
+        unfinished += [offset for offset in self._pending if watermark < offset < top]
+        return Marks(top, tuple(unfinished), ended, unclean, running)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import operator
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -83,10 +84,13 @@ def _encode(watermark: int, marks: Marks) -> str:
     _put(body, marks.top - watermark if ahead else 0)
     unfinished = marks.unfinished if ahead else ()
     _put(body, len(unfinished))
-    last = watermark
-    for offset in unfinished:
-        _put(body, offset - last)
-        last = offset
+    steps = list(map(operator.sub, unfinished, (watermark, *unfinished)))
+    if steps and max(steps) < 0x80:
+        # Nearly always so, and a thousand of them are written some hundred times a second.
+        body += bytes(steps)
+    else:
+        for step in steps:
+            _put(body, step)
     for key in marks.ended:
         text = key.encode()
         _put(body, len(text))
