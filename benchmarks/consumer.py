@@ -20,7 +20,7 @@ from shotgun_sandbox.broker import Broker
 
 Part = Callable[[Broker, int], Any]
 QUICK: dict[str, Part] = {
-    "no-op": lambda broker, events: nothing(broker.bootstrap_servers, events or 20_000, 1),
+    "no-op": lambda broker, events: nothing(broker.bootstrap_servers, events or 20_000, 3),
     "lanes": lambda broker, events: lanes(broker.bootstrap_servers, events or 10_000),
     "async": lambda broker, events: awaited(broker.bootstrap_servers, events or 40_000),
     "idle": lambda broker, _: idle(broker.bootstrap_servers, 50, 10),
@@ -29,7 +29,7 @@ QUICK: dict[str, Part] = {
 }
 FULL: dict[str, Part] = {
     **QUICK,
-    "no-op": lambda broker, events: nothing(broker.bootstrap_servers, events or 50_000, 3),
+    "no-op": lambda broker, events: nothing(broker.bootstrap_servers, events or 50_000, 5),
     "lanes": lambda broker, events: lanes(broker.bootstrap_servers, events or 50_000),
     "async": lambda broker, events: awaited(broker.bootstrap_servers, events or 100_000),
     "idle": lambda broker, _: idle(broker.bootstrap_servers, 50, 60),

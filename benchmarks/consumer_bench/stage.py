@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import shotgun_api3
 from confluent_kafka import Consumer, Producer, TopicPartition
 from producer_bench.stage import Service, service, until
 
@@ -21,6 +22,8 @@ from shotgun_schemas.codec import FINGERPRINT, Decoder, encode
 from shotgun_schemas.event import Event
 from shotgun_schemas.headers import event_headers
 from shotgun_schemas.topics import EVENTS_SETTINGS
+
+Convert = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 NOOP = """
 def registerCallbacks(reg):
@@ -92,8 +95,17 @@ def new_topic(servers: str, events: int, *, entities: int = 997, partitions: int
     return topic
 
 
-def raw_loop(servers: str, topic: str, events: int) -> float:
-    """Events a second of one consumer that reads, decodes, makes the client's view, and commits nothing."""
+def client_conversion() -> Convert:
+    """The client's own way from a row to the dict that it returns: what whoever writes such a loop by hand has."""
+    client = shotgun_api3.Shotgun("http://localhost", connect=False)
+    return lambda row: client._parse_records([client._transform_inbound(dict(row))])[0]
+
+
+def raw_loop(servers: str, topic: str, events: int, convert: Convert | None = None) -> float:
+    """Events a second of one consumer that reads, decodes, makes the client's dict, and commits nothing.
+
+    That dict is made as the consumer makes it, unless `convert` does.
+    """
     consumer = Consumer(
         {
             "bootstrap.servers": servers,
@@ -103,12 +115,13 @@ def raw_loop(servers: str, topic: str, events: int) -> float:
         }
     )
     consumer.assign([TopicPartition(topic, 0, 0)])
-    decoder, view, seen, started = Decoder(), ClientView(), 0, 0.0
+    decoder, seen, started = Decoder(), 0, 0.0
+    convert = convert or ClientView().event
     while seen < events:
         for message in consumer.consume(500, 1.0):
             started = started or time.perf_counter()
             decoded = decoder.decode(message.value(), topic=topic, partition=0, offset=message.offset())
-            view.event(decoded.row)
+            convert(decoded.row)
             seen += 1
     seconds = time.perf_counter() - started
     consumer.close()

@@ -31,6 +31,7 @@ class Life:
     over: int = _NEVER
     how: str = RUNNING
     clean: bool = True
+    was_put_out: bool = False
 
 
 @dataclass(slots=True)
@@ -74,15 +75,18 @@ class Lives:
                 open_lives[group, int(partition)] = life
                 self.by_member.setdefault((pid, group, int(partition)), []).append(life)
         elif said.startswith(("gave up ", "lost ")):
-            how = LOST if said.startswith("lost ") else GAVE_UP
             for partition in _partitions(said):
                 life = open_lives.pop((group, partition), None)  # type: ignore[arg-type]
                 if life is not None:
+                    # Whoever was put out of the group while it slept may be asked to give up before it is told so.
+                    how = LOST if life.was_put_out or said.startswith("lost ") else GAVE_UP
                     life.over, life.how, life.clean = at, how, life.clean and how == GAVE_UP
         elif "Kafka did not take its position" in said or "it is not waited for any longer" in said:
             # A refusal is said once, not for each partition.
             for (name, _), life in open_lives.items():
-                life.clean = life.clean and name != group
+                if name == group:
+                    life.clean = False
+                    life.was_put_out = life.was_put_out or "UNKNOWN_MEMBER_ID" in said
 
 
 def _nanoseconds(time: str) -> int:

@@ -115,9 +115,21 @@ def test_a_repeat_after_an_orderly_end_is_named_but_for_an_event_that_waited_for
     assert repeats(waiting, lives, [], 9) == disorder(waiting, lives, []) == []
 
 
-def test_a_member_that_lost_its_partition_may_run_on_until_it_knows() -> None:
+@pytest.mark.parametrize(
+    "told_so",
+    [
+        [log(9, "lost events[0]; what was not committed is repeated")],
+        [
+            log(
+                9, "Kafka did not take its position in events[0]: Unknown member (UNKNOWN_MEMBER_ID). What …"
+            ),
+            log(9, "gave up events[0]"),
+        ],
+    ],
+)
+def test_a_member_that_lost_its_partition_may_run_on_until_it_knows(told_so: list[str]) -> None:
     # Given a member that slept from 3 to 9, and another one that took over at 7
-    slept = (FIRST, [ASSIGNED, log(9, "lost events[0]; what was not committed is repeated")], None)
+    slept = (FIRST, [ASSIGNED, *told_so], None)
     lines = ["2 B 1 11", "8 B 1 22", "8 E 1 22", "9 E 1 11", "9 B 2 11", "9 B 2 22"]
     lives = lives_of(slept, (SECOND, [log(7, "assigned events[0] from offset 0")], None))
     story = told(lives, *lines)
