@@ -91,7 +91,10 @@ def test_the_address_of_a_proxy_with_a_login_comes_from_a_secret() -> None:
     ids=str,
 )
 def test_requests_up_to_the_limit_are_taken(resources: dict[str, Any]) -> None:
-    _objects({"teams": {"anim": {"resources": resources}}})
+    objects = _objects({"teams": {"anim": {"resources": resources}}})
+
+    (service,) = _deployment(objects, "consumer-anim")["spec"]["template"]["spec"]["containers"]
+    assert resources["requests"].items() <= service["resources"]["requests"].items()
 
 
 def test_a_limit_may_be_taken_away() -> None:
@@ -122,9 +125,12 @@ def test_authorities_may_be_anywhere_in_a_team_s_own_image() -> None:
     assert said.code == 0, said.err
 
 
-@pytest.mark.parametrize("text", ["1h", "3600", "0.5s"])
-def test_a_stop_may_take_what_the_service_takes(text: str) -> None:
-    _objects({"config": {"shutdown_timeout": text}})
+@pytest.mark.parametrize(("text", "grace"), [("1h", 3615), ("3600", 3615), ("0.5s", 16)])
+def test_a_stop_may_take_what_the_service_takes(text: str, grace: int) -> None:
+    objects = _objects({"config": {"shutdown_timeout": text}})
+
+    pod = _deployment(objects, "producer")["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] == grace
 
 
 @pytest.mark.parametrize(

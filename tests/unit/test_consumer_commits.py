@@ -263,6 +263,19 @@ def test_where_kafka_takes_no_metadata_the_watermark_is_committed_alone_until_th
     assert not member.pipeline.is_bare(0)
 
 
+def test_commits_are_gathered_as_ever_where_kafka_takes_no_word_of_unclean_ends() -> None:
+    member = Member()
+    member.progress[0].mark(3, None)
+    member.pipeline.bare(0)
+    member.run(0)
+    first = member.pipeline.take(0.0, running=1)
+    assert first is not None
+    member.pipeline.settle(first, (), 0.0)
+    member.run(1)
+    assert member.pipeline.take(0.001, running=1) is None
+    assert offsets(member.pipeline.take(0.006, running=1)) == {0: 2}
+
+
 def test_what_kafka_holds_is_not_known_after_a_commit_that_it_may_have_taken_all_the_same() -> None:
     member = Member()
     assert member.pipeline.known(0) == Snapshot(0)

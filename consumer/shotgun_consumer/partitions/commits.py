@@ -42,6 +42,11 @@ class _Partition:
         snapshot = self.progress.snapshot()
         return Snapshot(snapshot.watermark) if self.is_bare else snapshot
 
+    @property
+    def suspicion(self) -> tuple[int, int | None]:
+        """What `snapshot` would say of unclean ends, without putting it together."""
+        return (0, None) if self.is_bare else self.progress.suspicion
+
 
 class CommitPipeline:
     """The commits of one group member. Synchronous, with a single owner, and without a clock of its own.
@@ -197,7 +202,7 @@ class CommitPipeline:
         return tuple(points)
 
     def _is_urgent(self, now: float, running: int) -> bool:
-        if any(_differ(entry.progress.suspicion, entry.acknowledged) for entry in self._partitions.values()):
+        if any(_differ(entry.suspicion, entry.acknowledged) for entry in self._partitions.values()):
             return True
         finished = self.unacknowledged
         return finished > 0 and (not running or now >= self._gather_until or finished >= self.worth_sending)
