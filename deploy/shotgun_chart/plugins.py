@@ -63,8 +63,8 @@ class GitSync(Part):
     """Key of the name in that Secret."""
     https_password_key: str = "password"
     """Key of the password or token in that Secret."""
-    image: Image = Image(repository="registry.k8s.io/git-sync/git-sync", tag="v4.4.0")
-    """The program's image."""
+    image: Image = Image(repository="")
+    """The program's image, of git-sync 4. Required with `repo`."""
     run_as_user: Annotated[int, Field(ge=1)] = 65533
     """The user that the image knows; ssh wants one with a name."""
     resources: OverResources = resources("20m", "32Mi", "128Mi")

@@ -199,6 +199,10 @@ BY_GUARD: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"tests": {"resources": {"requests": {"memory": "600M"}}}},
         ["tests.resources.requests.memory is 600M", "512Mi"],
     ),
+    "git-sync without an image": (
+        {"teams": {"anim": {"plugins": {"gitSync": {"repo": "https://git.lan/p.git"}}}}},
+        ["teams.anim.plugins.gitSync has a repo and no image", "gitSync.image.repository"],
+    ),
     "git-sync's request above the default limit": (
         {
             "teams": {

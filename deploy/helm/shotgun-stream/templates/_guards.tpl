@@ -140,6 +140,9 @@
 {{- end -}}
 {{- with $plugins.gitSync -}}
 {{- if .repo }}{{ include "shotgun-stream.guardResources" (dict "resources" .resources "where" (printf "%s.gitSync.resources" $where)) }}{{ end -}}
+{{- if and .repo (not (default dict .image).repository) -}}
+{{- fail (printf "%s.gitSync has a repo and no image; set %s.gitSync.image.repository and .tag to an image of git-sync 4 that the cluster reaches" $where $where) -}}
+{{- end -}}
 {{- if and .repo .sshSecret .httpsSecret -}}
 {{- fail (printf "%s.gitSync has sshSecret and httpsSecret; the address %s uses one of them, so leave the other one out" $where .repo) -}}
 {{- end -}}
