@@ -12,6 +12,9 @@ from typing import Any
 _SEPARATORS = (",", ":")
 _as_text = json.JSONEncoder(ensure_ascii=False, separators=_SEPARATORS).encode
 _as_ascii = json.JSONEncoder(separators=_SEPARATORS).encode
+_from_text = (
+    json.JSONDecoder().decode
+)  # json.loads first guesses an encoding, and has a look at each of its options
 
 
 def dumps(value: Any) -> bytes:
@@ -24,5 +27,5 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(data: bytes) -> Any:
-    """The value that `dumps` was given. Raises ValueError when `data` is not JSON."""
-    return json.loads(data)
+    """The value that `dumps` was given. Raises ValueError when `data` is not JSON, or not UTF-8."""
+    return _from_text(data.decode())

@@ -43,7 +43,8 @@ class Lanes:
         if lane is None:
             lane = self._lanes[key] = _Lane()
         lane.queue.append(delivery)
-        self._count(delivery, 1)
+        self._waiting += 1
+        self.bytes += delivery.size
         if lane.is_open and len(lane.queue) == 1:
             heapq.heappush(self._ready, (delivery.offset, key))
 
@@ -59,7 +60,8 @@ class Lanes:
             lane = self._lanes[key]
             lane.is_open = False
             delivery = lane.queue.popleft()
-            self._count(delivery, -1)
+            self._waiting -= 1
+            self.bytes -= delivery.size
             self._started[delivery.offset] = delivery
             taken.append(delivery)
         return taken
@@ -111,11 +113,8 @@ class Lanes:
         """Back to the head of its lane, which is still there because the event had not ended."""
         del self._started[delivery.offset]
         self._lanes[_lane_of(delivery)].queue.appendleft(delivery)
-        self._count(delivery, 1)
-
-    def _count(self, delivery: Delivery, by: int) -> None:
-        self._waiting += by
-        self.bytes += by * delivery.size
+        self._waiting += 1
+        self.bytes += delivery.size
 
 
 def _lane_of(delivery: Delivery) -> bytes:

@@ -31,15 +31,24 @@ class ClientView:
 
     def event(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A new dict, equal in value and type to the client's. The row is left as it is."""
-        converted = {key: self._visit(value) for key, value in row.items()}
-        return self._client._parse_records([converted])[0]  # type: ignore[no-any-return]
+        return self._client._parse_records([self._walked(row)])[0]  # type: ignore[no-any-return]
 
-    def _visit(self, value: Any) -> Any:
+    def _walked(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        # Most of it stays as it is, and a call for each value would take half of the time.
+        seen = dict(row)
+        for key, value in row.items():
+            kind = type(value)
+            if kind is str:
+                if len(value) == _TIME_LENGTH:
+                    seen[key] = self._convert(value)
+            elif kind is dict or kind is list:
+                seen[key] = self._nested(value)
+        return seen
+
+    def _nested(self, value: Any) -> Any:
         kind = type(value)
-        if kind is str:
-            return self._convert(value) if len(value) == _TIME_LENGTH else value
         if kind is dict:
-            return {key: self._visit(one) for key, one in value.items()}
+            return self._walked(value)
         if kind is list:
-            return [self._visit(one) for one in value]
-        return value
+            return [self._nested(one) for one in value]
+        return self._convert(value) if kind is str and len(value) == _TIME_LENGTH else value

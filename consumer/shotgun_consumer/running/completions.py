@@ -8,7 +8,7 @@ from collections import deque
 
 from .delivery import Result
 
-WAKE_SECONDS = 0.005
+WAKE_SECONDS = 0.01
 GIVE_WAY_SECONDS = 0.01
 
 

@@ -51,6 +51,9 @@ class Delivery:
 class Outcome(enum.Enum):
     """How an event ends for one group. Every event ends as exactly one of these."""
 
+    # Counted by it for each event, and that of Enum is written in Python.
+    __hash__ = object.__hash__
+
     FILTERED = "filtered"
     SUCCEEDED = "succeeded"
     SKIPPED = "skipped"
