@@ -56,7 +56,7 @@ class StatusServer:
         server.set_app(self._app)
         self._server = server
         self._thread = threading.Thread(
-            target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="status-http", daemon=True
+            target=server.serve_forever, kwargs={"poll_interval": 0.25}, name="status-http", daemon=True
         )
         self._thread.start()
         return int(server.server_address[1])

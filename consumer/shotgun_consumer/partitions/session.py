@@ -35,11 +35,21 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
 REST_SECONDS = 2.0
 RESTED_AFTER = 5
-"""So many waits in a row without anything make the next ones as long as `REST_SECONDS`."""
+"""So many waits in a row without anything make the next ones last until the next beat, every `REST_SECONDS`."""
 RUNNING_SECONDS = 0.05
 COMMITTING_SECONDS = 0.002
 ANSWER_SECONDS = 0.0003
 OBSERVE_SECONDS = 1.0
+
+
+def until_beat(now: float) -> float:
+    """Seconds until the moment at which all resting groups of the process look around.
+
+    What the first of them does is then still in the processor's cache for the others, which halves what it costs.
+    """
+    wait = REST_SECONDS - now % REST_SECONDS
+    # A wait ends up to a millisecond early.
+    return wait if wait > RUNNING_SECONDS else wait + REST_SECONDS
 
 
 class Session:
@@ -138,7 +148,7 @@ class Session:
     def _turn(self) -> None:
         # With many plugins in a process most of them rest most of the time, and all together must cost next to nothing.
         if self._may_rest:
-            wait = IDLE_SECONDS if self._rests < RESTED_AFTER else REST_SECONDS
+            wait = IDLE_SECONDS if self._rests < RESTED_AFTER else until_beat(time.monotonic())
             if not self._reader.rest(wait) and self._at_rest:
                 self._rests += 1
                 return
