@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotgun_consumer.partitions.commits import QUIET_SECONDS, CommitPipeline
+from shotgun_consumer.partitions.commits import GATHER_SECONDS, QUIET_SECONDS, CommitPipeline
 from shotgun_consumer.partitions.progress import Progress, Snapshot
 
 
@@ -272,8 +272,8 @@ def test_commits_are_gathered_as_ever_where_kafka_takes_no_word_of_unclean_ends(
     assert first is not None
     member.pipeline.settle(first, (), 0.0)
     member.run(1)
-    assert member.pipeline.take(0.001, running=1) is None
-    assert offsets(member.pipeline.take(0.006, running=1)) == {0: 2}
+    assert member.pipeline.take(GATHER_SECONDS / 2, running=1) is None
+    assert offsets(member.pipeline.take(GATHER_SECONDS * 1.1, running=1)) == {0: 2}
 
 
 def test_what_kafka_holds_is_not_known_after_a_commit_that_it_may_have_taken_all_the_same() -> None:

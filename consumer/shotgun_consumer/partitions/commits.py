@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .progress import Progress, Snapshot
 
 QUIET_SECONDS = 1.0
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.01
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 10.0
 
