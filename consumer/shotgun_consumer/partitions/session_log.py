@@ -12,6 +12,9 @@ from .member import Member
 
 log = logging.getLogger(__name__)
 
+NAMED = 10
+"""So many events of hundreds are named in one line."""
+
 
 def shown(topic: str, partitions: Collection[int] | dict[int, int]) -> str:
     """Partitions, with their offsets if those are given."""
@@ -24,16 +27,16 @@ def shown(topic: str, partitions: Collection[int] | dict[int, int]) -> str:
 
 def warn_running(member: Member, running: Iterable[Delivery], partitions: Collection[int]) -> None:
     """Say which events of these partitions are not waited for any longer."""
-    for delivery in running:
-        if delivery.partition not in partitions:
-            continue
+    left = [delivery for delivery in running if delivery.partition in partitions]
+    named = [f"{one.event_id} at {member.topic}[{one.partition}]@{one.offset}" for one in left[:NAMED]]
+    if left:
         log.warning(
-            "Group %s: event %s at %s[%d]@%d still runs; it is not waited for any longer and will be repeated",
+            "Group %s: %d event%s still running, not waited for any longer and to be repeated: %s%s",
             member.group,
-            delivery.event_id,
-            member.topic,
-            delivery.partition,
-            delivery.offset,
+            len(left),
+            "" if len(left) == 1 else "s",
+            ", ".join(named),
+            f" and {len(left) - NAMED} more" if len(left) > NAMED else "",
         )
 
 
