@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 from collections.abc import Callable
@@ -39,6 +40,7 @@ class Installation:
     def __init__(self, folder: Path, team: Team) -> None:
         self.team = team
         self.output = folder / "new.yaml"
+        self.usual_output = folder / "anim.yaml"
         self.state = folder / "daemon.id"
         self.conf = folder / "daemon.conf"
         self.conf.write_text(CONF.format(state=self.state, folder=team.folder))
@@ -63,6 +65,7 @@ def classic(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Installation:
     monkeypatch.setenv("SG_ED_API_KEY", "a-secret")
+    monkeypatch.chdir(tmp_path)  # Where the new configuration goes when nothing is said.
     team = Team(tmp_path, stream, spawn)
     team.note_taker("notify")
     team.note_taker("report")
@@ -107,9 +110,18 @@ def test_what_is_there_is_not_replaced_unasked(classic: Installation, stream: Ev
     assert refused.returncode == 2
     assert f"{classic.output} exists" in refused.stderr
     assert classic.output.read_text() == "mine"
+    pipe = classic.output.with_name("pipe")
+    os.mkfifo(pipe)
+    no_file = classic.migrate("--yes", "--force", "--output", str(pipe))
+    assert no_file.returncode == 2
+    assert f"{pipe} is no file" in no_file.stderr
+    assert pipe.is_fifo()
     # A second run finds all in its place
     for _ in range(2):
-        assert classic.migrate("--yes").returncode == 0
+        again = classic.migrate("--yes")
+        assert again.returncode == 0, again.stderr
+        assert "start with: shotgun-consumer run --config anim.yaml" in again.stdout
+        assert "anim" in classic.usual_output.read_text()
     # But once the group has gone on, the old position is an old one
     classic.stopped_at(notify=(2, {}))
     old = classic.migrate("--yes")

@@ -40,10 +40,35 @@ class _Installation:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where the configuration goes, and whether what is there is replaced."""
+    """Where the configuration goes, and whether what is there is replaced, positions of groups included."""
 
-    output: Path | None
+    output: Path
     replaces: bool
+
+    def require_free(self, text: str) -> None:
+        """Raise ConfigurationError when something else than this text is there that must not be replaced."""
+        if not self.output.exists():
+            return
+        if not self.output.is_file():
+            raise ConfigurationError(f"{self.output} is no file; name another one with --output FILE")
+        if not self.replaces and self.output.read_bytes() != text.encode():
+            raise ConfigurationError(
+                f"{self.output} exists; name another file with --output FILE, or replace it with --force"
+            )
+
+    def write(self, text: str) -> None:
+        """Write the file, for its owner alone: it may hold secrets. Raises ConfigurationError."""
+        path = self.output
+        try:
+            path.unlink(missing_ok=True)
+            with os.fdopen(
+                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+            ) as file:
+                file.write(text)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{path} cannot be written: {error.strerror}; no group was moved"
+            ) from None
 
 
 @click.command()
@@ -68,7 +93,7 @@ class _Target:
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write the new configuration here.",
+    help="Write the new configuration here. Default: TEAM.yaml in this folder.",
 )
 @click.option(
     "--force", is_flag=True, help="Replace what is there already: the file, and positions of groups."
@@ -103,12 +128,12 @@ def migrate(
     team_prefix(settings, "set consumer.team, or use --team TEAM")
     if not dry_run or settings.kafka.bootstrap_servers:
         require_kafka(settings.kafka)
-    target = _Target(output, force)
-    _require_free(target)
     found = _read(conf_path, state_path, only)
     made = convert(found.conf, settings, found.folders)
     text = render(made, conf_path.name)
     _check(made.values)
+    target = _Target(output or Path(f"{settings.consumer.team}.yaml"), force)
+    target.require_free(text)
     say = _Say(wants_json)
     say.table([_ORIGIN_COLUMNS, *(_origin_row(settings, one) for one in found.origins)])
     for folder in left_out(found.state, found.folders):
@@ -149,9 +174,8 @@ def _move(
             "--force replaces it"
         )
     require_yes(decided, "Go on?")
-    if target.output is not None:
-        _write(target.output, text)
-        say(f"{target.output} was written; start with: shotgun-consumer run --config {target.output}")
+    target.write(text)
+    say(f"{target.output} was written; start with: shotgun-consumer run --config {target.output}")
     write_plans(view, plans, "migrate", say)
     say(f"{len(plans)} group(s) placed in {settings.stream.topic}")
     return plans
@@ -197,23 +221,6 @@ def _plugins_in(folder: Path) -> Collection[str] | None:
     if not folder.is_dir():
         return None
     return [file.name for file in find_plugin_files([folder])]
-
-
-def _require_free(target: _Target) -> None:
-    if target.output is not None and target.output.exists() and not target.replaces:
-        raise ConfigurationError(f"{target.output} exists; name another file, or replace it with --force")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write the file, for its owner alone: it may hold secrets."""
-    try:
-        path.unlink(missing_ok=True)
-        with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(text)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror}; no group was moved") from None
 
 
 def _check(values: dict[str, Any]) -> None:
