@@ -204,6 +204,8 @@ def check(settings: Settings, paths: tuple[Path, ...], as_json: bool) -> int:
 def try_plugin(settings: Settings, plugin: Path, given: str, as_json: bool) -> int:
     """Run one event against PLUGIN and show what it logs and what it would write; nothing is written.
 
+    PLUGIN is a file, or the name of a plugin in consumer.plugin_paths.
+
     Reads go to the configured site. The event is read from there by its id, or from a file with one JSON object.
     Exits with 1 when a callback failed.
     """

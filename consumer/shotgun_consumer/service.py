@@ -88,7 +88,13 @@ class ConsumerService:
         )
         if consumer.groups:
             # Of all plugins, also those that `only` leaves to other processes.
-            check_groups(consumer.groups, [file.name for file in find_plugin_files(consumer.plugin_paths)])
+            check_groups(
+                consumer.groups,
+                [
+                    file.name
+                    for file in find_plugin_files(consumer.plugin_paths, name_of=consumer.plugin_name)
+                ],
+            )
         plugins = library.load()
         again = "and restart" if consumer.reload == "off" else "for it is loaded again when it changes"
         report(plugins, remedy=f"correct it, {again}")

@@ -259,6 +259,11 @@ class ConsumerSettings(Section):
         default=[],
         description="Patterns of plugin names that this process runs; empty: all. `*` stands for any text.",
     )
+    names: dict[str, GroupWord] = Field(
+        default={},
+        description="Other names for plugins than their files': `{<path of the file>: <name>}`. Two folders may then "
+        "hold files of one name.",
+    )
     start: StartText = Field(
         default="latest",
         description="Where a new plugin's group begins: `latest`, `earliest`, an event id (that event is the first) "
@@ -293,6 +298,11 @@ class ConsumerSettings(Section):
     def start_position(self) -> Start:
         """``start`` as a value."""
         return parse_start(self.start)
+
+    def plugin_name(self, path: Path) -> str:
+        """The name of the plugin in this file: the one in ``names``, else the file's stem. ``path`` is absolute."""
+        named = (name for file, name in self.names.items() if Path(file).expanduser().absolute() == path)
+        return next(named, "") or path.stem
 
     def plugin(self, name: str) -> PluginSettings:
         """Return what applies to one plugin: its own entry first, then matching patterns from top to bottom.

@@ -20,9 +20,11 @@ from shotgun_consumer.plugins.plugin_loader import (
     load_plugin,
 )
 from shotgun_consumer.plugins.plugin_modules import offer_helpers
+from shotgun_consumer.plugins.plugin_set import load_plugins
 from shotgun_consumer.plugins.registrar import Api, RegistrationError, make_registrar
 from shotgun_consumer.plugins.signatures import CallStyle
 from shotgun_runtime.errors import ConfigurationError
+from shotgun_runtime.settings import ConsumerSettings
 
 REGISTER = "def registerCallbacks(reg):\n    reg.registerCallback('name', 'key', call)\n"
 
@@ -71,7 +73,22 @@ def test_two_plugins_of_one_name_are_named_both(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refused:
         find_plugin_files([tmp_path / "a", tmp_path / "b"])
     assert str(first) in str(refused.value)
-    assert str(second) in str(refused.value)
+    assert f"consumer.names: {{{second}: ..}}" in str(refused.value)
+
+
+def test_the_configuration_may_name_a_file_so_that_two_folders_hold_plugins_of_one_stem(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        write(folder, "notify.py", "def on_event(context): pass\n")
+    names = {str(tmp_path / "b" / "notify.py"): "fx_notify", str(tmp_path / "gone.py"): "other"}
+    settings = ConsumerSettings.model_validate({"names": names, "plugins": {"fx_*": {"api": "seed"}}})
+    loaded = load_plugins(folders, settings, ConfigParser()).loaded
+    assert [(plugin.name, plugin.api) for plugin in loaded] == [("notify", "classic"), ("fx_notify", "seed")]
+    assert f"consumer.names: there is no file {tmp_path / 'gone.py'}" in caplog.text
+    only = settings.model_copy(update={"only": ["fx_*"]})
+    assert [plugin.name for plugin in load_plugins(folders, only, ConfigParser()).loaded] == ["fx_notify"]
 
 
 def test_two_helpers_of_one_name_are_no_conflict(tmp_path: Path) -> None:

@@ -307,6 +307,16 @@ def test_a_folder_that_cannot_be_seen_changes_nothing_and_is_said_once(
         assert "can be seen again" in caplog.text
 
 
+def test_a_file_with_a_name_of_its_own_is_reloaded_under_it(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        write(tmp_path / folder / "a.py", 1)
+    other = tmp_path / "two" / "a.py"
+    library = Library(tmp_path / "one", tmp_path / "two", names={str(other): "b"})
+    write(other, 2)
+    assert names(library.look()) == [("Loaded", "b")]
+    assert (library.answers("a"), library.answers("b")) == (1, 2)
+
+
 def test_a_plugin_of_a_taken_name_is_said_and_not_run(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -315,7 +325,10 @@ def test_a_plugin_of_a_taken_name_is_said_and_not_run(
     library = Library(tmp_path / "one", tmp_path / "two")
     write(tmp_path / "one" / "a.py", 3)
     assert library.look() == []
-    assert f"{tmp_path / 'two' / 'a.py'} is used. Rename the other file" in caplog.text
+    assert (
+        f"{tmp_path / 'two' / 'a.py'} is used. Rename the other file, or name it in consumer.names"
+        in caplog.text
+    )
     assert library.answers("a") == 2
     # When the one that was used goes, the other takes its place
     (tmp_path / "two" / "a.py").unlink()

@@ -253,3 +253,23 @@ def test_a_site_that_refuses_gives_exit_code_3(attempt: Try, site: SandboxSite) 
     code, _, errors = attempt("def on_event(c): pass\n", "--event", "5", *given, site=site)
     assert code == 3
     assert "event 5 cannot be read" in errors
+
+
+def test_a_plugin_may_be_named_as_its_group_is(
+    attempt: Try, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps(ROW))
+    attempt(PLUGIN, "--event", str(event))
+    configuration = tmp_path / "stream.yaml"
+    file = tmp_path / "notify.py"
+    configuration.write_text(
+        json.dumps({"consumer": {"plugin_paths": [str(tmp_path)], "names": {str(file): "fx_notify"}}})
+    )
+    for name, code in (("fx_notify", 0), ("notify", 2)):
+        with pytest.raises(SystemExit) as ended:
+            run_cli(commands, ["try", name, "--event", str(event), "--config", str(configuration)])
+        assert ended.value.code == code
+    said = capsys.readouterr()
+    assert "event 77: Shotgun_Note_New" in said.out
+    assert "no plugin is named 'notify'; in consumer.plugin_paths there is: fx_notify" in said.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,33 +18,42 @@ _MAY_REGISTER = re.compile(rb"registerCallbacks|import\s*\*|shotgun_consumer|@(?
 
 @dataclass(frozen=True, slots=True)
 class PluginFile:
-    """A file that may be a plugin. Its name is the file's stem."""
+    """A file that may be a plugin. Its name is the file's stem, unless the configuration gives it another one."""
 
     name: str
     path: Path
 
 
-def find_plugin_files(folders: Sequence[Path], only: Sequence[str] = ()) -> list[PluginFile]:
+def stem(path: Path) -> str:
+    """The name of the plugin in a file that the configuration does not name."""
+    return path.stem
+
+
+def find_plugin_files(
+    folders: Sequence[Path], only: Sequence[str] = (), name_of: Callable[[Path], str] = stem
+) -> list[PluginFile]:
     """The plugin files in these folders: folder by folder, in each by file name.
 
-    `only` keeps the names that match one of its patterns. A path may also be one file. Helpers (`_*.py`, and files
-    that mention neither `registerCallbacks` nor our decorator nor `on_event`) are left out with a line at INFO. Raises
-    ConfigurationError for a folder that is missing, and for two files of one name.
+    `name_of` gives the name of the plugin in a file; `only` keeps the names that match one of its patterns. A path may
+    also be one file. Helpers (`_*.py`, and files that mention neither `registerCallbacks` nor our decorator nor
+    `on_event`) are left out with a line at INFO. Raises ConfigurationError for a folder that is missing, and for two
+    files of one name.
     """
     found: dict[str, PluginFile] = {}
     for path in (path for folder in folders for path in _python_files(folder)):
-        if only and not any(fnmatchcase(path.stem, pattern) for pattern in only):
+        name = name_of(path)
+        if only and not any(fnmatchcase(name, pattern) for pattern in only):
             continue
         if _is_helper(path):
             log.info("%s is a helper, not a plugin: it does not register callbacks", path)
             continue
-        known = found.get(path.stem)
+        known = found.get(name)
         if known is not None and known.path != path:
             raise ConfigurationError(
-                f"two plugins are named {path.stem!r}: {known.path} and {path}; a plugin's name is its consumer "
-                "group's, so rename one of the files"
+                f"two plugins are named {name!r}: {known.path} and {path}; a plugin's name is its consumer "
+                f"group's, so rename one of the files, or give it another name: consumer.names: {{{path}: ..}}"
             )
-        found[path.stem] = PluginFile(path.stem, path)
+        found[name] = PluginFile(name, path)
     return list(found.values())
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable
 from pathlib import Path
 
 from .plugin_files import absolute, python_files
@@ -39,11 +38,6 @@ class PluginFolder:
         if self._single:
             return [self.path] if self.path.name in names else []
         return python_files(self.folder, names)
-
-
-def chosen(paths: Iterable[Path], only: Sequence[str]) -> list[Path]:
-    """The paths whose stems match one of the patterns; all without a pattern."""
-    return [path for path in paths if not only or any(fnmatchcase(path.stem, one) for one in only)]
 
 
 def watched_folders(paths: Iterable[Path]) -> set[Path]:

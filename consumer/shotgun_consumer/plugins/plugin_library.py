@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from configparser import ConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import ConsumerSettings
 
 from .plugin_files import PluginFile, is_private, plugin_folders
-from .plugin_folders import PluginFolder, chosen, watched_folders
+from .plugin_folders import PluginFolder, watched_folders
 from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, load_plugin
 from .plugin_modules import helper_modules, imported_anew
 from .plugin_options import plugin_options
@@ -139,14 +140,20 @@ class PluginLibrary:
             paths = self._list(folder)
             if paths is None:
                 away.add(folder.folder)
-            for path in chosen(paths or (), self._settings.only):
-                found.setdefault(path.stem, []).append(path)
+            for path in paths or ():
+                name = self._settings.plugin_name(path)
+                if self._is_chosen(name):
+                    found.setdefault(name, []).append(path)
         seen: dict[str, str] = {}
         for name in (*found, *(name for name in self._acted if name not in found)):
             state = self._state(name, list(dict.fromkeys(found.get(name, ()))), away)
             if state is not None:
                 seen[name] = state
         return seen
+
+    def _is_chosen(self, name: str) -> bool:
+        only = self._settings.only
+        return not only or any(fnmatchcase(name, pattern) for pattern in only)
 
     def _list(self, folder: PluginFolder) -> list[Path] | None:
         """The Python files in a folder; None while it cannot be seen."""
@@ -171,7 +178,8 @@ class PluginLibrary:
         shown = f"plugin {name!r}"
         if len(paths) > 1:
             self._troubles[shown] = (
-                f"{paths[0]} and {paths[1]} have this name; {path} is used. Rename the other file"
+                f"{paths[0]} and {paths[1]} have this name; {path} is used. Rename the other file, or name it in "
+                "consumer.names"
             )
         try:
             if name not in self._acted and (is_private(path) or not self._sources.read(path).registers):

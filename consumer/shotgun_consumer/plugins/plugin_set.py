@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shotgun_runtime.settings import ConsumerSettings
 
-from .plugin_files import find_plugin_files, helper_files, plugin_folders
+from .plugin_files import absolute, find_plugin_files, helper_files, plugin_folders
 from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, helper_error, load_plugin
 from .plugin_modules import offer_helpers
 from .plugin_options import plugin_options
@@ -35,7 +35,7 @@ def load_plugins(paths: Sequence[Path], settings: ConsumerSettings, config: Conf
 
     Raises ConfigurationError for a missing folder, two plugins of one name, and options that cannot be honoured.
     """
-    files = find_plugin_files(paths, settings.only)
+    files = find_plugin_files(paths, settings.only, settings.plugin_name)
     offer_helpers(plugin_folders(paths))
     loaded: list[LoadedPlugin] = []
     failures: dict[str, PluginError] = {}
@@ -47,6 +47,9 @@ def load_plugins(paths: Sequence[Path], settings: ConsumerSettings, config: Conf
             log.info("%s is a helper, not a plugin: it does not register callbacks", file.path)
         except PluginError as error:
             failures[file.name] = error
+    for given in settings.names:
+        if not absolute(Path(given)).is_file():
+            log.warning("consumer.names: there is no file %s; correct the path", given)
     helpers = tuple(wrong for path in helper_files(paths) if (wrong := helper_error(path)) is not None)
     return PluginSet(tuple(loaded), failures, helpers)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from shotgun_runtime.errors import ConfigurationError, SiteRefusedError, StreamError
-from shotgun_runtime.settings import Settings, ShotgunSettings
+from shotgun_runtime.settings import ConsumerSettings, Settings, ShotgunSettings
 from shotgun_runtime.shotgun import connect_raw, explain_site_error
 from shotgun_schemas.event import ENTITY_TYPE, FIELDS
 
 from ..plugins.plugin_config import plugin_config
-from ..plugins.plugin_files import PluginFile, plugin_folders
+from ..plugins.plugin_files import PluginFile, absolute, find_plugin_files, plugin_folders
 from ..plugins.plugin_loader import LoadedPlugin, NotAPluginError, PluginError, load_plugin
 from ..plugins.plugin_modules import offer_helpers
 from ..plugins.plugin_options import plugin_options
@@ -51,13 +51,12 @@ def read_event(settings: Settings, given: str, stdin: TextIO) -> dict[str, Any]:
     return row
 
 
-def load(settings: Settings, path: Path) -> LoadedPlugin:
-    """The plugin in this file. Raises ConfigurationError with what is wrong, the plugin's traceback included."""
-    if path.is_dir():
-        raise ConfigurationError(
-            f"{str(path)!r} is a folder; name one plugin in it, such as {path / 'notify.py'}"
-        )
-    file = PluginFile(path.stem, path.expanduser().absolute())
+def load(settings: Settings, given: Path) -> LoadedPlugin:
+    """The plugin in this file, or with this name in `consumer.plugin_paths`.
+
+    Raises ConfigurationError with what is wrong, the plugin's traceback included.
+    """
+    file = _find(settings.consumer, given)
     offer_helpers(plugin_folders([file.path]))
     options = plugin_options(settings.consumer, file.name)
     try:
@@ -117,6 +116,24 @@ def as_text(event: Mapping[str, Any], done: Trialled, writes: list[Write]) -> It
     yield "would have written:" if writes else "would have written nothing"
     yield from (f"    {write}" for write in writes)
     yield f"outcome: {done.outcome}{_why(done)}"
+
+
+def _find(settings: ConsumerSettings, given: Path) -> PluginFile:
+    path = absolute(given)
+    if path.is_dir():
+        raise ConfigurationError(
+            f"{str(given)!r} is a folder; name one plugin in it, such as {given / 'notify.py'}"
+        )
+    if path.exists() or given.suffix or given.name != str(given):
+        return PluginFile(settings.plugin_name(path), path)
+    known = find_plugin_files(settings.plugin_paths, name_of=settings.plugin_name)
+    named = [file for file in known if file.name == str(given)]
+    if not named:
+        names = ", ".join(file.name for file in known) or "none; set it, or name a file"
+        raise ConfigurationError(
+            f"no plugin is named {str(given)!r}; in consumer.plugin_paths there is: {names}"
+        )
+    return named[0]
 
 
 def _why(done: Trialled) -> str:
