@@ -51,7 +51,8 @@ log = logging.getLogger(__name__)
 SERVICE = "shotgun-consumer"
 BEAT_SECONDS = 0.5
 LAST_SECONDS = 1.0
-SWITCH_SECONDS = 0.001
+SWITCH_SECONDS = 0.003
+"""Shorter ones cost: 64 threads that wait for the interpreter ask for it again after each."""
 CALLBACK_THREADS = 16
 """For each callback of an async plugin: how many plain calls, or requests to Shotgun, run at once."""
 MAX_POLL_INTERVAL_SECONDS = 300.0
