@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -16,8 +18,12 @@ from .stage import NOOP, SLOW, consumer, new_topic
 
 
 def idle(servers: str, plugins: int, seconds: float) -> dict[str, Any]:
-    """Plugins without anything to do: CPU of a core in percent, memory and threads of the process."""
+    """Plugins without anything to do: CPU of a core in percent, memory and threads of the process.
+
+    Beside it, what as many plain consumers take that nothing is done with.
+    """
     topic = new_topic(servers, 1)
+    raw = _raw_idle(servers, topic, plugins, seconds)
     texts = {f"plugin_{number}": NOOP.format(event_filter="None") for number in range(plugins)}
     with consumer(servers, topic, texts) as running:
         until(lambda: running.figures()["events_total.succeeded"] >= plugins, "all have had the event", 300)
@@ -29,6 +35,7 @@ def idle(servers: str, plugins: int, seconds: float) -> dict[str, Any]:
         return {
             "plugins": plugins,
             "cpu_percent": round(used / (ended - started) * 100, 2),
+            "plain_consumers_percent": raw,
             "rss_mb": round(after["process_resident_memory_bytes"] / 2**20),
             "threads": _threads(running),
         }
@@ -69,6 +76,12 @@ def _together(servers: str, events: int, count: int) -> float:
         first, started = ended(), time.perf_counter()
         until(lambda: ended() >= events, "all events have ended")
         return (events - first) / (time.perf_counter() - started)
+
+
+def _raw_idle(servers: str, topic: str, count: int, seconds: float) -> float:
+    words = (sys.executable, "-m", "consumer_bench.raw_idle", servers, topic, str(count), str(seconds))
+    folder = Path(__file__).parents[1]
+    return float(subprocess.run(words, cwd=folder, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def _threads(running: Service) -> int:
