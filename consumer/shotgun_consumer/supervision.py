@@ -88,7 +88,8 @@ class Supervision:
         ends = self.calls.look()
         stuck = self.calls.stuck()
         for group, metrics in self._metrics.items():
-            news = (stuck.get(group, 0), self._orders[group].paused)
+            orders = self._orders[group]
+            news = (stuck.get(group, 0), None if orders.quiet else orders.paused)
             if news != self._shown.get(group):
                 self._shown[group] = news
                 metrics.stuck.set(news[0])
@@ -100,6 +101,8 @@ class Supervision:
         """What a look at the process's status should show: groups that are paused, and where groups have stopped."""
         notes = []
         for group, orders in self._orders.items():
+            if orders.quiet:
+                continue
             paused = orders.paused
             if paused is not None:
                 notes.append(f"{group}: {paused}")
