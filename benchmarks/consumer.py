@@ -23,7 +23,7 @@ QUICK: dict[str, Part] = {
     "no-op": lambda broker, events: nothing(broker.bootstrap_servers, events or 20_000, 3),
     "lanes": lambda broker, events: lanes(broker.bootstrap_servers, events or 10_000),
     "async": lambda broker, events: awaited(broker.bootstrap_servers, events or 40_000),
-    "idle": lambda broker, _: idle(broker.bootstrap_servers, 50, 10),
+    "idle": lambda broker, _: idle(broker.bootstrap_servers, 50, 20),
     "fetched": lambda broker, events: fetched(broker, events or 60_000, 40),
     "members": lambda broker, events: members(broker.bootstrap_servers, events or 100_000),
 }
