@@ -23,9 +23,9 @@ from shotgun_sandbox.broker import Broker
 
 MAX_UNCOMMITTED = 20
 HEALS_WITHIN = 400.0
-"""Seconds until events flow again after a fault. A broker that was killed now and then leaves a request to join without
-an answer (Kafka 4.1.1, "out of sync with the underlying log"), and librdkafka asks again after `max.poll.interval.ms`,
-five minutes."""
+"""Seconds until events flow again after a fault. After a kill of the broker (Kafka 4.1.1, "out of sync with the
+underlying log") groups once stood still for more than 240: as if a request to join had got no answer, which
+librdkafka repeats after `max.poll.interval.ms`, five minutes."""
 LOOK_SECONDS = 5.0
 LINES = 25
 
