@@ -15,7 +15,7 @@ def nothing(servers: str, events: int, rounds: int) -> list[dict[str, Any]]:
     """A callback that does nothing, and one that wants none of the events, beside raw loops; in turns.
 
     One raw loop makes the client's dict with the client's own code; the other one as the consumer does, which takes a
-    third of that time.
+    small part of that time.
     """
     topic = new_topic(servers, events)
     wanted, unwanted = (

@@ -12,9 +12,8 @@ from typing import Any
 _SEPARATORS = (",", ":")
 _as_text = json.JSONEncoder(ensure_ascii=False, separators=_SEPARATORS).encode
 _as_ascii = json.JSONEncoder(separators=_SEPARATORS).encode
-_from_text = (
-    json.JSONDecoder().decode
-)  # json.loads first guesses an encoding, and has a look at each of its options
+# What json.loads comes to, after it has guessed an encoding and looked at each of its options.
+_from_text = json.JSONDecoder().decode
 
 
 def dumps(value: Any) -> bytes:

@@ -116,6 +116,9 @@ def test_what_is_there_is_not_replaced_unasked(classic: Installation, stream: Ev
     assert no_file.returncode == 2
     assert f"{pipe} is no file" in no_file.stderr
     assert pipe.is_fifo()
+    own = classic.migrate("--yes", "--force", "--output", str(classic.team.config()))
+    assert own.returncode == 2
+    assert "is the configuration of this very command" in own.stderr
     # A second run finds all in its place
     for _ in range(2):
         again = classic.migrate("--yes")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import click
@@ -40,10 +41,14 @@ class _Installation:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where the configuration goes, and whether what is there is replaced, positions of groups included."""
+    """Where the configuration goes, and whether what is there is replaced, positions of groups included.
+
+    `read` is the configuration that the command itself was given, which is never replaced.
+    """
 
     output: Path
     replaces: bool
+    read: Path | None
 
     def require_free(self, text: str) -> None:
         """Raise ConfigurationError when something else than this text is there that must not be replaced."""
@@ -51,7 +56,13 @@ class _Target:
             return
         if not self.output.is_file():
             raise ConfigurationError(f"{self.output} is no file; name another one with --output FILE")
-        if not self.replaces and self.output.read_bytes() != text.encode():
+        if self.output.read_bytes() == text.encode():
+            return
+        if self.read is not None and self.read.exists() and self.output.samefile(self.read):
+            raise ConfigurationError(
+                f"{self.output} is the configuration of this very command; name another file with --output FILE"
+            )
+        if not self.replaces:
             raise ConfigurationError(
                 f"{self.output} exists; name another file with --output FILE, or replace it with --force"
             )
@@ -59,13 +70,16 @@ class _Target:
     def write(self, text: str) -> None:
         """Write the file, for its owner alone: it may hold secrets. Raises ConfigurationError."""
         path = self.output
+        written: Path | None = None
         try:
-            path.unlink(missing_ok=True)
-            with os.fdopen(
-                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-            ) as file:
+            # What is there stays until the new one is whole.
+            with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+                written = Path(file.name)
                 file.write(text)
+            written.replace(path)
         except OSError as error:
+            if written is not None:
+                written.unlink(missing_ok=True)
             raise ConfigurationError(
                 f"{path} cannot be written: {error.strerror}; no group was moved"
             ) from None
@@ -132,7 +146,8 @@ def migrate(
     made = convert(found.conf, settings, found.folders)
     text = render(made, conf_path.name)
     _check(made.values)
-    target = _Target(output or Path(f"{settings.consumer.team}.yaml"), force)
+    read = click.get_current_context().params.get("config")
+    target = _Target(output or Path(f"{settings.consumer.team}.yaml"), force, read)
     target.require_free(text)
     say = _Say(wants_json)
     say.table([_ORIGIN_COLUMNS, *(_origin_row(settings, one) for one in found.origins)])

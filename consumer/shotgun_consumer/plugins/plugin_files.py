@@ -29,6 +29,11 @@ def stem(path: Path) -> str:
     return path.stem
 
 
+def is_chosen(name: str, only: Sequence[str]) -> bool:
+    """Whether a plugin's name matches one of the patterns; any does without a pattern."""
+    return not only or any(fnmatchcase(name, pattern) for pattern in only)
+
+
 def find_plugin_files(
     folders: Sequence[Path], only: Sequence[str] = (), name_of: Callable[[Path], str] = stem
 ) -> list[PluginFile]:
@@ -42,7 +47,7 @@ def find_plugin_files(
     found: dict[str, PluginFile] = {}
     for path in (path for folder in folders for path in _python_files(folder)):
         name = name_of(path)
-        if only and not any(fnmatchcase(name, pattern) for pattern in only):
+        if not is_chosen(name, only):
             continue
         if _is_helper(path):
             log.info("%s is a helper, not a plugin: it does not register callbacks", path)

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from configparser import ConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from shotgun_runtime.errors import ConfigurationError
 from shotgun_runtime.settings import ConsumerSettings
 
-from .plugin_files import PluginFile, is_private, plugin_folders
+from .plugin_files import PluginFile, is_chosen, is_private, plugin_folders
 from .plugin_folders import PluginFolder, watched_folders
 from .plugin_loader import LoadedPlugin, NotAPluginError, PluginError, load_plugin
 from .plugin_modules import helper_modules, imported_anew
@@ -142,7 +141,7 @@ class PluginLibrary:
                 away.add(folder.folder)
             for path in paths or ():
                 name = self._settings.plugin_name(path)
-                if self._is_chosen(name):
+                if is_chosen(name, self._settings.only):
                     found.setdefault(name, []).append(path)
         seen: dict[str, str] = {}
         for name in (*found, *(name for name in self._acted if name not in found)):
@@ -150,10 +149,6 @@ class PluginLibrary:
             if state is not None:
                 seen[name] = state
         return seen
-
-    def _is_chosen(self, name: str) -> bool:
-        only = self._settings.only
-        return not only or any(fnmatchcase(name, pattern) for pattern in only)
 
     def _list(self, folder: PluginFolder) -> list[Path] | None:
         """The Python files in a folder; None while it cannot be seen."""

@@ -2,7 +2,7 @@
 
 The stream carries rows as the site sent them. The client turns ISO times into datetimes, at any depth, and `&lt;` back
 into `<` in the row's own texts. Both conversions are the installed client's own code, so they follow its version; only
-the walk through the row is ours, which takes a third of the client's time.
+the walk through the row is ours, which takes a small part of the client's time.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def _find(settings: ConsumerSettings, given: Path) -> PluginFile:
         raise ConfigurationError(
             f"{str(given)!r} is a folder; name one plugin in it, such as {given / 'notify.py'}"
         )
-    if path.exists() or given.suffix or given.name != str(given):
+    if path.exists() or given.suffix == ".py" or given.name != str(given):
         return PluginFile(settings.plugin_name(path), path)
     known = find_plugin_files(settings.plugin_paths, name_of=settings.plugin_name)
     named = [file for file in known if file.name == str(given)]
