@@ -35,6 +35,9 @@ def load_plugins(paths: Sequence[Path], settings: ConsumerSettings, config: Conf
 
     Raises ConfigurationError for a missing folder, two plugins of one name, and options that cannot be honoured.
     """
+    for given in settings.names:
+        if not absolute(Path(given)).is_file():
+            log.warning("consumer.names: there is no file %s; correct the path", given)
     files = find_plugin_files(paths, settings.only, settings.plugin_name)
     offer_helpers(plugin_folders(paths))
     loaded: list[LoadedPlugin] = []
@@ -47,9 +50,6 @@ def load_plugins(paths: Sequence[Path], settings: ConsumerSettings, config: Conf
             log.info("%s is a helper, not a plugin: it does not register callbacks", file.path)
         except PluginError as error:
             failures[file.name] = error
-    for given in settings.names:
-        if not absolute(Path(given)).is_file():
-            log.warning("consumer.names: there is no file %s; correct the path", given)
     helpers = tuple(wrong for path in helper_files(paths) if (wrong := helper_error(path)) is not None)
     return PluginSet(tuple(loaded), failures, helpers)
 
